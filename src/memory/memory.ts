@@ -1,0 +1,82 @@
+/**
+ * The one kernel memory of a machine: a WebAssembly.Memory of fixed size and the typed arrays over it.
+ * Implements decision 1 of the design: an address is a number below 2^31; in memory a pointer has 8 bytes,
+ * its high half names the window and its low half is the address.
+ */
+
+/** A kernel address as the host holds it: the low half of the 64-bit pointer, 0 for NULL. */
+export type Address = number & { readonly __address?: never };
+
+/** NULL. */
+export const NULL: Address = 0;
+
+/** The first byte that may ever be mapped: the 64 KiB around NULL never are. */
+export const FIRST_MAPPED_ADDRESS = 0x1_0000;
+/** Opaque addresses of host objects (NDIS handles, TypeScript contexts) start here, one every 16 bytes. */
+export const OBJECT_RANGE_START = 0x7000_0000;
+/** Callable addresses of host functions (TypeScript handlers, exports) start here, one every 16 bytes. */
+export const CALLABLE_RANGE_START = 0x7800_0000;
+/** One past the last callable address; addresses of the host are below 2^31. */
+export const ADDRESS_LIMIT = 0x8000_0000;
+
+/** High half of every kernel pointer, as a signed 32-bit number: the window 0xFFFF8000_00000000. */
+export const KERNEL_WINDOW_HIGH = 0xffff8000 | 0;
+
+/** Bytes of a page. */
+export const PAGE_SIZE = 4096;
+
+/** The bytes of a machine and the typed arrays over them. All arrays alias the same memory and never move. */
+export class KernelMemory {
+  readonly memory: WebAssembly.Memory;
+  /** Size in bytes. */
+  readonly size: number;
+  readonly u8: Uint8Array;
+  readonly i8: Int8Array;
+  readonly u16: Uint16Array;
+  readonly i16: Int16Array;
+  readonly u32: Uint32Array;
+  readonly i32: Int32Array;
+  readonly u64: BigUint64Array;
+  readonly i64: BigInt64Array;
+  /** For members that are not aligned to their size. */
+  readonly data: DataView;
+
+  /** @param size bytes; a multiple of 64 KiB, at most 1 GiB so that addresses stay below the object range. */
+  constructor(size: number = 256 * 1024 * 1024) {
+    if (
+      !Number.isInteger(size) ||
+      size <= FIRST_MAPPED_ADDRESS ||
+      size % 0x1_0000 !== 0 ||
+      size > 0x4000_0000
+    ) {
+      throw new RangeError(
+        `kernel memory of ${size} bytes: give a multiple of 65536 between 131072 and 1073741824`,
+      );
+    }
+    const pages = size / 0x1_0000;
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const buffer = this.memory.buffer;
+    this.size = size;
+    this.u8 = new Uint8Array(buffer);
+    this.i8 = new Int8Array(buffer);
+    this.u16 = new Uint16Array(buffer);
+    this.i16 = new Int16Array(buffer);
+    this.u32 = new Uint32Array(buffer);
+    this.i32 = new Int32Array(buffer);
+    this.u64 = new BigUint64Array(buffer);
+    this.i64 = new BigInt64Array(buffer);
+    this.data = new DataView(buffer);
+  }
+
+  /** The low half of the pointer stored at `at`, which must be aligned to 8. */
+  readPointer(at: Address): Address {
+    return this.i32[at >> 2];
+  }
+
+  /** Stores a pointer, both halves, at `at`, which must be aligned to 8. */
+  writePointer(at: Address, value: Address): void {
+    const index = at >> 2;
+    this.i32[index] = value;
+    this.i32[index + 1] = value === 0 ? 0 : KERNEL_WINDOW_HIGH;
+  }
+}
