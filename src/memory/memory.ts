@@ -4,8 +4,11 @@
  * its high half names the window and its low half is the address.
  */
 
-/** A kernel address as the host holds it: the low half of the 64-bit pointer, 0 for NULL. */
-export type Address = number & { readonly __address?: never };
+/**
+ * A kernel address as the host holds it: the low half of the 64-bit pointer, 0 for NULL. Branded so that an
+ * address and a status cannot be mixed up; a plain number (the result of arithmetic) still fits.
+ */
+export type Address = number & { readonly __kind?: 'address' };
 
 /** NULL. */
 export const NULL: Address = 0;
