@@ -1,2 +1,10 @@
 /** Floor `memory`: the kernel address space. Read in this order. */
+
+export * from './compareLayout.ts';
+export * from './fill.ts';
+export * from './hostValues.ts';
+export * from './layout.ts';
 export * from './memory.ts';
+export * from './scalar.ts';
+export * from './strings.ts';
+export * from './view.ts';

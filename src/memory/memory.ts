@@ -4,6 +4,9 @@
  * its high half names the window and its low half is the address.
  */
 
+import { HostValues } from './hostValues.ts';
+import { ViewCache } from './viewCache.ts';
+
 /**
  * A kernel address as the host holds it: the low half of the 64-bit pointer, 0 for NULL. Branded so that an
  * address and a status cannot be mixed up; a plain number (the result of arithmetic) still fits.
@@ -28,6 +31,12 @@ export const KERNEL_WINDOW_HIGH = 0xffff8000 | 0;
 /** Bytes of a page. */
 export const PAGE_SIZE = 4096;
 
+/** Tells a freed and reused block from the one before; the pool supplies it. */
+export interface Generations {
+  /** A number that changes when the block around `address` is freed or handed out anew. */
+  generationAt(address: Address): number;
+}
+
 /** The bytes of a machine and the typed arrays over them. All arrays alias the same memory and never move. */
 export class KernelMemory {
   readonly memory: WebAssembly.Memory;
@@ -43,6 +52,14 @@ export class KernelMemory {
   readonly i64: BigInt64Array;
   /** For members that are not aligned to their size. */
   readonly data: DataView;
+  /** Generation of the blocks of memory; 0 everywhere until a pool supplies it. */
+  generations: Generations = { generationAt: () => 0 };
+  /** The views handed out, so that each stays canonical. */
+  readonly views = new ViewCache();
+  /** Opaque addresses of host objects: handles and contexts. */
+  readonly objects = new HostValues(OBJECT_RANGE_START, 'object');
+  /** Callable addresses of host functions. */
+  readonly callables = new HostValues(CALLABLE_RANGE_START, 'callable');
 
   /** @param size bytes; a multiple of 64 KiB, at most 1 GiB so that addresses stay below the object range. */
   constructor(size: number = 256 * 1024 * 1024) {

@@ -1,1 +1,6 @@
-export {};
+/** Floor `ndis`: the NDIS library. Read in this order. */
+
+export * from './generated/constants/index.ts';
+export * from './generated/structures/index.ts';
+export * from './names.ts';
+export * from './status.ts';
