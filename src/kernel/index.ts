@@ -1,6 +1,25 @@
-/** Floor `kernel`: the kernel services the library stands on. Read in this order. */
+/**
+ * Floor `kernel`: the kernel services that NDIS and its drivers stand on. Read in this order: what a machine's
+ * kernel is, how control passes, how functions are declared and reach a driver, then one concern a file.
+ */
 
+export * from './callback.ts';
+export * from './clock.ts';
+export * from './declaration.ts';
+export * from './dispatcherObjects.ts';
+export * from './driver.ts';
+export * from './edge.ts';
+export * from './errors.ts';
 export * from './generated/constants/index.ts';
 export * from './generated/structures/index.ts';
+export * from './irql.ts';
+export * from './kernel.ts';
+export * from './procedure.ts';
+export * from './random.ts';
+export * from './scheduler.ts';
+export * from './seam.ts';
 export * from './status.ts';
 export * from './statusName.ts';
+export * from './thread.ts';
+export * from './transientMemory.ts';
+export * from './waits.ts';

@@ -2,5 +2,6 @@
 
 export * from './generated/constants/index.ts';
 export * from './generated/structures/index.ts';
+export * from './library.ts';
 export * from './names.ts';
 export * from './status.ts';

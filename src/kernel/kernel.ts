@@ -1,0 +1,202 @@
+/**
+ * The kernel of one machine: memory, clock, scheduler, and the places where everything else attaches. There is no
+ * module-level state: two kernels in one process share nothing.
+ */
+
+import { type Address, KernelMemory } from '../memory/index.ts';
+import type { EventBody, TraceSink } from '../trace/index.ts';
+import { Clock } from './clock.ts';
+import type { Driver } from './driver.ts';
+import { BugCheckError, MachineStoppedError, NdisboxError } from './errors.ts';
+import { KMODE_EXCEPTION_NOT_HANDLED } from './generated/constants/bugCheck.ts';
+import type { Irql } from './irql.ts';
+import { Random } from './random.ts';
+import { Scheduler } from './scheduler.ts';
+import type { Thread } from './thread.ts';
+
+/** Something a driver did that the documentation forbids, or that its author should know. */
+export interface Finding {
+  /** Stable code, for example `STATUS_PENDING_FROM_DRIVER_ENTRY`. */
+  readonly code: string;
+  /** Name of the driver, `-` where none is to blame. */
+  readonly driver: string;
+  /** What happened, where, and what to do. */
+  readonly text: string;
+  /** Page of the documentation. */
+  readonly page: string;
+  /** Machine time in units of 100 ns. */
+  readonly time: number;
+}
+
+export interface KernelOptions {
+  /** Bytes of kernel memory; default 256 MiB. */
+  readonly memorySize?: number;
+  /** Logical processors, 1 to 64; default 1. */
+  readonly processors?: number;
+  /** Seed of every choice that the documentation leaves open; default 1. */
+  readonly seed?: number;
+  /** Where events go; null (the default) records nothing. */
+  readonly trace?: TraceSink | null;
+}
+
+/** Findings kept; later ones are counted only. */
+const FINDING_LIMIT = 10_000;
+
+export class Kernel {
+  readonly memory: KernelMemory;
+  readonly clock = new Clock();
+  readonly random: Random;
+  readonly seed: number;
+  readonly scheduler: Scheduler;
+  readonly trace: TraceSink | null;
+  readonly findings: Finding[] = [];
+  /** Findings beyond the limit that were not kept. */
+  findingsDropped = 0;
+  /** Drivers by id - 1; unloaded ones stay. */
+  readonly drivers: Driver[] = [];
+  /** Why the machine stopped, or null while it runs. */
+  stopReason: NdisboxError | null = null;
+  readonly #parts = new Map<symbol, unknown>();
+  readonly #stopListeners: ((reason: NdisboxError) => void)[] = [];
+
+  /** Runs the DPC whose KDPC is at `address`, at DISPATCH_LEVEL. Set by the DPC concern. */
+  runDpc: (address: Address) => void = () => missing('DPCs');
+  /** Expires the KTIMER at `address`. Set by the timer concern. */
+  expireTimer: (address: Address) => void = () => missing('timers');
+
+  constructor(options: KernelOptions = {}) {
+    const processors = options.processors ?? 1;
+    if (!Number.isInteger(processors) || processors < 1 || processors > 64) {
+      throw new NdisboxError('BAD_OPTION', `processors is ${processors}; give a whole number from 1 to 64`);
+    }
+    this.seed = options.seed ?? 1;
+    this.memory = new KernelMemory(options.memorySize);
+    this.random = new Random(this.seed);
+    this.trace = options.trace ?? null;
+    this.scheduler = new Scheduler(this, processors);
+  }
+
+  /** IRQL of the processor that runs now. */
+  get irql(): Irql {
+    return this.scheduler.processor.irql;
+  }
+
+  /** Sets the IRQL of the processor that runs now; what becomes due by lowering it is the caller's to run. */
+  set irql(irql: Irql) {
+    this.scheduler.processor.irql = irql;
+  }
+
+  /** A part of the kernel that another file supplies; made at its first use. */
+  part<T>(key: symbol, create: (kernel: Kernel) => T): T {
+    let part = this.#parts.get(key);
+    if (part === undefined) {
+      part = create(this);
+      this.#parts.set(key, part);
+    }
+    // Only `create` of the same key made it: `perKernel` makes one key for one type.
+    return part as T;
+  }
+
+  /** Sends an event to the trace, stamped. Costs nothing worth counting while no trace is on. */
+  emit(body: EventBody): void {
+    if (this.trace === null) return;
+    const { processor } = this.scheduler;
+    this.trace.emit({
+      time: this.clock.now,
+      processor: processor.number,
+      thread: processor.thread?.id ?? 0,
+      irql: processor.irql,
+      ...body,
+    });
+  }
+
+  /** Notes something worth reading in a trace. */
+  note(subject: string, text: string): void {
+    this.emit({ kind: 'note', subject, text });
+  }
+
+  /** Reports what a driver did wrong. The machine goes on. */
+  report(code: string, driver: Driver | null, text: string, page: string): void {
+    const name = driver?.name ?? '-';
+    this.emit({ kind: 'finding', code, driver: name, text, page });
+    if (this.findings.length >= FINDING_LIMIT) this.findingsDropped++;
+    else this.findings.push({ code, driver: name, text, page, time: this.clock.now });
+  }
+
+  /**
+   * Stops the machine as Windows would crash. Never returns: the error unwinds the driver that runs.
+   * @param code the documented bug check code. @param parameters its four parameters.
+   * @param message what happened, where, and what to do.
+   */
+  bugCheck(
+    code: number,
+    parameters: readonly [number, number, number, number],
+    message: string,
+    cause?: unknown,
+  ): never {
+    const error = new BugCheckError(code, parameters, message, cause === undefined ? undefined : { cause });
+    this.stop(error);
+    throw error;
+  }
+
+  /** Stops the machine; every further call of a driver is refused. */
+  stop(reason: NdisboxError): void {
+    if (this.stopReason !== null) return;
+    this.stopReason = reason;
+    if (reason instanceof BugCheckError) {
+      this.emit({
+        kind: 'bugCheck',
+        code: reason.bugCheckCode,
+        parameters: reason.parameters,
+        text: reason.message,
+      });
+    }
+    for (const listener of this.#stopListeners) listener(reason);
+  }
+
+  /** Calls `listener` when the machine stops. */
+  onStop(listener: (reason: NdisboxError) => void): void {
+    this.#stopListeners.push(listener);
+  }
+
+  /** Stops the machine because of what was thrown in it: an exception that nothing handled is a bug check. */
+  stopForError(error: unknown, where: string): void {
+    if (this.stopReason !== null) return;
+    if (error instanceof NdisboxError) return this.stop(error);
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    this.stop(
+      new BugCheckError(
+        KMODE_EXCEPTION_NOT_HANDLED,
+        [0, 0, 0, 0],
+        `an exception that nothing handles was thrown in ${where}: ${text}`,
+        { cause: error },
+      ),
+    );
+  }
+
+  /** Refuses a call of a stopped machine. */
+  refuse(): never {
+    throw new MachineStoppedError(this.stopReason?.message ?? 'not started');
+  }
+
+  /** The opaque address that drivers know a thread by. */
+  createThreadObject(id: number): Address {
+    return this.memory.objects.addressOf({ thread: id }, 'kernel');
+  }
+
+  /** A thread is over: whoever waits for it goes on. Replaced by the thread concern. */
+  threadEnded: (thread: Thread) => void = () => {};
+}
+
+/**
+ * Declares a part of the kernel that lives in its own file: the returned function gives that part of a kernel and
+ * makes it at the first call.
+ */
+export function perKernel<T>(name: string, create: (kernel: Kernel) => T): (kernel: Kernel) => T {
+  const key = Symbol(name);
+  return (kernel) => kernel.part(key, create);
+}
+
+function missing(what: string): never {
+  throw new NdisboxError('NOT_ATTACHED', `${what} are not attached to this kernel`);
+}

@@ -1,0 +1,421 @@
+/**
+ * The import seam: makes the objects through which one driver calls the kernel and the library, and wraps the
+ * callbacks it registers. What is to be checked and traced is chosen here, when the driver is loaded, so what is off
+ * costs nothing.
+ */
+
+import {
+  type Address,
+  CALLABLE_RANGE_START,
+  type Fields,
+  OBJECT_RANGE_START,
+  type Structure,
+  type View,
+} from '../memory/index.ts';
+import type { TraceValue } from '../trace/index.ts';
+import type { DriverCallback } from './callback.ts';
+import {
+  type CallbackDeclaration,
+  type FunctionDeclaration,
+  irqlRange,
+  type Parameter,
+} from './declaration.ts';
+import { Driver } from './driver.ts';
+import type { Imports } from './edge.ts';
+import { irqlName } from './irql.ts';
+import type { Kernel } from './kernel.ts';
+import { TransientMemory } from './transientMemory.ts';
+
+type AnyFunction = (...args: unknown[]) => unknown;
+type AnyDeclaration<C> = FunctionDeclaration<C, unknown>;
+
+export interface SeamOptions {
+  /** Check IRQL and arguments at every crossing; refuse calls of a stopped machine. */
+  readonly checks: boolean;
+  /** Send every crossing to the kernel's trace. */
+  readonly trace: boolean;
+  /** Let other processors run at the calls of TypeScript drivers. */
+  readonly explore: boolean;
+  /** Told of every import and callback that returned: for the coverage of the tests. */
+  readonly observe?: ((name: string, result: unknown) => void) | undefined;
+  /** Asked before each call that may fail: true makes the call fail without running. */
+  readonly fault?: ((driver: Driver, declaration: AnyDeclaration<never>) => number | null) | undefined;
+}
+
+/** Finds a declared structure by its C name, `NDIS_BIND_PARAMETERS`. */
+export type StructureLookup = (name: string) => Structure<View, string> | undefined;
+
+/** Data-path structures stay numbers at the edge. */
+const NUMERIC_STRUCTURES = new Set(['NET_BUFFER_LIST', 'NET_BUFFER', 'MDL', 'NET_BUFFER_LIST_CONTEXT']);
+
+export class Seam {
+  readonly kernel: Kernel;
+  readonly options: SeamOptions;
+  readonly #structures: StructureLookup;
+  readonly #transient: TransientMemory;
+
+  constructor(kernel: Kernel, options: SeamOptions, structures: StructureLookup) {
+    this.kernel = kernel;
+    this.options = options;
+    this.#structures = structures;
+    this.#transient = new TransientMemory(kernel);
+  }
+
+  /** Makes the record of a driver that is about to be loaded. */
+  createDriver(name: string): Driver {
+    const driver = new Driver(this.kernel.drivers.length + 1, name, (owner, address, declaration) =>
+      this.#bindCallback(owner, address, declaration),
+    );
+    this.kernel.drivers.push(driver);
+    return driver;
+  }
+
+  /** The imports of `driver` from a table of declarations. */
+  imports<C, T extends Readonly<Record<string, unknown>>>(
+    declarations: T,
+    context: C,
+    driver: Driver,
+  ): Imports<T> {
+    const result: Record<string, AnyFunction> = {};
+    for (const [name, declaration] of Object.entries(declarations)) {
+      if (!isFunctionDeclaration(declaration)) continue;
+      result[name] = this.importFunction(declaration, context, driver);
+    }
+    // Each property was made from the declaration of the same name, so it has the type Imports derives from it.
+    return result as Imports<T>;
+  }
+
+  /** One import of `driver`. */
+  importFunction<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
+    // A declaration's implementation takes the parameters of its prototype; the edge below supplies exactly these.
+    let call = declaration.implement(context, driver) as AnyFunction;
+    const { checks, trace, explore, fault, observe } = this.options;
+    if (observe !== undefined) call = observed(declaration.parsed.name, call, observe);
+    // A macro is the driver's own code in C: nothing crosses a seam that could be checked or traced.
+    if (declaration.inline) return this.#marshalled(declaration, driver, call);
+    if (checks) call = this.#checked(declaration, driver, call);
+    if (trace) call = this.#traced(declaration, driver, call);
+    if (fault !== undefined) call = this.#faulty(declaration, driver, call, fault);
+    if (explore) call = this.#explored(call);
+    return this.#marshalled(declaration, driver, call);
+  }
+
+  #marshalled<C>(declaration: AnyDeclaration<C>, driver: Driver, call: AnyFunction): AnyFunction {
+    const { parameters } = declaration.parsed;
+    if (!parameters.some((parameter) => this.#needsMarshalling(parameter))) return call;
+    const { memory } = this.kernel;
+    return (...args) => {
+      memory.objects.owner = driver;
+      memory.callables.owner = driver;
+      const mark = this.#transient.mark();
+      for (let i = 0; i < args.length; i++) {
+        if (typeof args[i] !== 'number')
+          args[i] = this.#toNumber(declaration, parameters[i], driver, args[i]);
+      }
+      const result = call(...args);
+      if (!(result instanceof Promise)) {
+        this.#transient.release(mark);
+        return result;
+      }
+      const release = this.#transient.hold(mark);
+      return result.finally(() => {
+        memory.objects.owner = driver;
+        memory.callables.owner = driver;
+        release();
+      });
+    };
+  }
+
+  #needsMarshalling(parameter: Parameter): boolean {
+    const target = pointee(parameter.type);
+    if (target !== null && !NUMERIC_STRUCTURES.has(target) && this.#structures(target) !== undefined)
+      return true;
+    return (
+      isContext(parameter) ||
+      isText(parameter.type) ||
+      isFunctionType(parameter.type) ||
+      parameter.type === 'BOOLEAN' ||
+      /^(P|LP)[A-Z]|\*/.test(parameter.type)
+    );
+  }
+
+  /** The number that stands for what a TypeScript driver gave for a parameter. */
+  #toNumber(
+    declaration: AnyDeclaration<never>,
+    parameter: Parameter | undefined,
+    driver: Driver,
+    value: unknown,
+  ): unknown {
+    const { memory } = this.kernel;
+    switch (typeof value) {
+      case 'undefined':
+        return 0;
+      case 'boolean':
+        return value ? 1 : 0;
+      case 'bigint':
+        return value;
+      case 'function':
+        return memory.callables.addressOf(value, driver);
+      case 'string':
+        return this.#text(parameter, value);
+      case 'object': {
+        if (value === null) return 0;
+        if ('address' in value && typeof value.address === 'number') return value.address;
+        const target = parameter === undefined ? null : pointee(parameter.type);
+        const structure = target === null ? undefined : this.#structures(target);
+        if (structure === undefined || (parameter !== undefined && isContext(parameter))) {
+          return memory.objects.addressOf(value, driver);
+        }
+        return this.#literal(structure, driver, value);
+      }
+      default:
+        throw new TypeError(
+          `${declaration.parsed.name}: ${parameter?.name ?? 'an argument'} cannot be a ${typeof value}`,
+        );
+    }
+  }
+
+  #text(parameter: Parameter | undefined, text: string): Address {
+    if (parameter !== undefined && /ANSI_STRING/.test(parameter.type))
+      return this.#transient.ansiString(text);
+    if (parameter !== undefined && /^(P?C?WSTR|PCWSTR|PWCHAR|WCHAR ?\*)$/.test(parameter.type)) {
+      return this.#transient.wideCharacters(text);
+    }
+    if (parameter !== undefined && /^(PCSTR|PSTR|PCHAR|PCSZ|CHAR ?\*)$/.test(parameter.type)) {
+      return this.#transient.characters(text);
+    }
+    return this.#transient.unicodeString(text);
+  }
+
+  #literal(structure: Structure<View, string>, driver: Driver, value: object): Address {
+    const { memory } = this.kernel;
+    const address = this.#transient.allocate(structure.size);
+    // The table of the structure checks the names; the static type was checked where the driver was written.
+    structure.fill(memory, address, value as Fields<View>, {
+      callableAddress: (handler) => memory.callables.addressOf(handler, driver),
+      objectAddress: (object) => memory.objects.addressOf(object, driver),
+      unicodeString: (text) => this.#transient.unicodeBuffer(text),
+    });
+    return address;
+  }
+
+  #checked<C>(declaration: AnyDeclaration<C>, driver: Driver, call: AnyFunction): AnyFunction {
+    const { kernel } = this;
+    const [lowest, highest] = irqlRange(declaration.irql);
+    const { name } = declaration.parsed;
+    return (...args) => {
+      if (kernel.stopReason !== null) kernel.refuse();
+      const { irql } = kernel;
+      if (irql < lowest || irql > highest) {
+        kernel.report(
+          'WRONG_IRQL',
+          driver,
+          `${name} was called at ${irqlName(irql)}; it may be called at ${declaration.irql}`,
+          declaration.page,
+        );
+      }
+      return call(...args);
+    };
+  }
+
+  #traced<C>(declaration: AnyDeclaration<C>, driver: Driver, call: AnyFunction): AnyFunction {
+    const { kernel } = this;
+    const { name, parameters } = declaration.parsed;
+    return (...args) => {
+      kernel.emit({ kind: 'call', driver: driver.name, name, args: this.#describe(parameters, args) });
+      const result = call(...args);
+      if (!(result instanceof Promise)) {
+        kernel.emit({ kind: 'return', driver: driver.name, name, result: traceValue(result) });
+        return result;
+      }
+      return result.then((value: unknown) => {
+        kernel.emit({ kind: 'return', driver: driver.name, name, result: traceValue(value) });
+        return value;
+      });
+    };
+  }
+
+  #faulty<C>(
+    declaration: AnyDeclaration<C>,
+    driver: Driver,
+    call: AnyFunction,
+    fault: NonNullable<SeamOptions['fault']>,
+  ): AnyFunction {
+    return (...args) => {
+      const failure = fault(driver, declaration);
+      if (failure === null) return call(...args);
+      return declaration.waits === 'never' ? failure : Promise.resolve(failure);
+    };
+  }
+
+  #explored(call: AnyFunction): AnyFunction {
+    const { scheduler } = this.kernel;
+    return (...args) => {
+      scheduler.preemptionPoint();
+      return call(...args);
+    };
+  }
+
+  #bindCallback<F>(driver: Driver, address: Address, declaration: CallbackDeclaration<F>): DriverCallback<F> {
+    const handler = this.kernel.memory.callables.valueAt(address);
+    if (typeof handler !== 'function') {
+      this.kernel.report(
+        'NOT_CALLABLE',
+        driver,
+        `${declaration.role} is 0x${address.toString(16)}, which is no function; register the function itself`,
+        declaration.page,
+      );
+      throw new TypeError(`${declaration.role} of ${driver.name} is no function`);
+    }
+    let invoke = handler as AnyFunction;
+    const { checks, trace, explore, observe } = this.options;
+    if (observe !== undefined) invoke = observed(declaration.parsed.name, invoke, observe);
+    if (!declaration.hot || checks) invoke = this.#callbackEdge(driver, declaration, invoke);
+    if (trace) invoke = this.#tracedCallback(driver, declaration, invoke);
+    if (explore) invoke = this.#explored(invoke);
+    // The driver registered the handler under this declaration; its documented parameters are what it takes.
+    return { declaration, driver, address, invoke: invoke as F };
+  }
+
+  /** Gives a TypeScript handler views for structure pointers and its own objects for contexts. */
+  #callbackEdge<F>(driver: Driver, declaration: CallbackDeclaration<F>, handler: AnyFunction): AnyFunction {
+    const { memory } = this.kernel;
+    const kinds = declaration.parsed.parameters.map((parameter) => {
+      const target = pointee(parameter.type);
+      return target === null || NUMERIC_STRUCTURES.has(target) ? undefined : this.#structures(target);
+    });
+    const [lowest, highest] = irqlRange(declaration.irql);
+    return (...args) => {
+      memory.objects.owner = driver;
+      memory.callables.owner = driver;
+      for (let i = 0; i < args.length; i++) {
+        const value = args[i];
+        if (typeof value !== 'number' || value === 0) continue;
+        const structure = kinds[i];
+        if (structure !== undefined && value < OBJECT_RANGE_START) args[i] = structure.at(memory, value);
+        else if (value >= OBJECT_RANGE_START && value < CALLABLE_RANGE_START) {
+          const held = memory.objects.valueAt(value);
+          if (held !== undefined && !(held instanceof LibraryObject)) args[i] = held;
+        }
+      }
+      const before = this.kernel.irql;
+      const result = handler(...args);
+      if (this.options.checks && !(result instanceof Promise))
+        this.#checkIrqlAfter(driver, declaration, before);
+      if (before < lowest || before > highest) this.#wrongCallbackIrql(driver, declaration);
+      return result;
+    };
+  }
+
+  #checkIrqlAfter<F>(driver: Driver, declaration: CallbackDeclaration<F>, before: number): void {
+    const after = this.kernel.irql;
+    if (after === before) return;
+    this.kernel.report(
+      'IRQL_NOT_RESTORED',
+      driver,
+      `${declaration.role} was called at ${irqlName(before)} and returned at ${irqlName(after)}`,
+      declaration.page,
+    );
+    this.kernel.irql = before;
+  }
+
+  /** A mistake of ours, not of the driver's. */
+  #wrongCallbackIrql<F>(driver: Driver, declaration: CallbackDeclaration<F>): void {
+    this.kernel.report(
+      'LIBRARY_CALLED_AT_WRONG_IRQL',
+      driver,
+      `ndisbox called ${declaration.role} outside of ${declaration.irql}; please report this`,
+      declaration.page,
+    );
+  }
+
+  #tracedCallback<F>(driver: Driver, declaration: CallbackDeclaration<F>, handler: AnyFunction): AnyFunction {
+    const { kernel } = this;
+    const { role: name, parsed } = declaration;
+    return (...args) => {
+      kernel.emit({
+        kind: 'callback',
+        driver: driver.name,
+        name,
+        args: this.#describe(parsed.parameters, args),
+      });
+      const result = handler(...args);
+      if (!(result instanceof Promise)) {
+        kernel.emit({ kind: 'callbackReturn', driver: driver.name, name, result: traceValue(result) });
+        return result;
+      }
+      return result.then((value: unknown) => {
+        kernel.emit({ kind: 'callbackReturn', driver: driver.name, name, result: traceValue(value) });
+        return value;
+      });
+    };
+  }
+
+  #describe(parameters: readonly Parameter[], args: readonly unknown[]): TraceValue[] {
+    return args.map((value, index) => {
+      const type = parameters[index]?.type;
+      if (type !== undefined && isText(type) && typeof value === 'number')
+        return this.#transient.readText(type, value);
+      return traceValue(value);
+    });
+  }
+}
+
+/** Base class of what the library keeps behind its handles: never handed to a TypeScript driver as its own object. */
+export class LibraryObject {}
+
+function observed(
+  name: string,
+  call: AnyFunction,
+  observe: (name: string, result: unknown) => void,
+): AnyFunction {
+  return (...args) => {
+    const result = call(...args);
+    if (result instanceof Promise) {
+      return result.then((value: unknown) => {
+        observe(name, value);
+        return value;
+      });
+    }
+    observe(name, result);
+    return result;
+  };
+}
+
+function isFunctionDeclaration(value: unknown): value is AnyDeclaration<unknown> {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'function';
+}
+
+/** `PNDIS_BIND_PARAMETERS` and `NDIS_BIND_PARAMETERS*` point to `NDIS_BIND_PARAMETERS`. */
+function pointee(type: string): string | null {
+  const match = /^(?:CONST |const )?(?:(\w+) ?\*|PC?(?=[A-Z])(\w+))$/.exec(type);
+  if (match === null) return null;
+  return match[1] ?? match[2];
+}
+
+function isText(type: string): boolean {
+  return /(UNICODE|ANSI|NDIS)_STRING$|^P?C?WSTR$|^PC?STR$/.test(type);
+}
+
+function isContext(parameter: Parameter): boolean {
+  return /Context$|^(ApcContext|SystemArgument[12])$/.test(parameter.name);
+}
+
+function isFunctionType(type: string): boolean {
+  return (
+    /(_ROUTINE|_HANDLER|_FUNCTION|_CALLBACK|_DISPATCH|_EX)$/.test(type) && !type.startsWith('NDIS_HANDLE')
+  );
+}
+
+function traceValue(value: unknown): TraceValue {
+  if (typeof value === 'number') return value;
+  if (value === undefined || value === null) return 0;
+  if (typeof value === 'object' && 'address' in value && typeof value.address === 'number')
+    return value.address;
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  return typeof value === 'function'
+    ? `function ${value.name}`
+    : typeof value === 'bigint'
+      ? `0x${value.toString(16)}`
+      : 'object';
+}

@@ -1,0 +1,63 @@
+/**
+ * Threads and logical processors as the scheduler sees them: plain data, but for the promise of a TypeScript
+ * handler that has not returned yet.
+ * Implements decisions 4 and 5 of the design.
+ */
+
+import type { Address } from '../memory/index.ts';
+import type { Irql } from './irql.ts';
+import type { Frame, WaitRequest } from './procedure.ts';
+
+/** A TypeScript handler that returned a promise: opaque, the thread goes on when the promise settles. */
+export interface TypeScriptActivation {
+  readonly kind: 'typescript';
+  /** The callback's documented role and driver, for dumps. */
+  readonly name: string;
+}
+
+export type ThreadState = 'ready' | 'running' | 'waiting' | 'terminated';
+
+/** A wait in progress. */
+export interface ThreadWait {
+  readonly request: WaitRequest;
+  /** Machine time at which it times out, or null. */
+  readonly due: number | null;
+  /** Entry of the timer queue, 0 for none. */
+  readonly timer: number;
+}
+
+/** A kernel thread. */
+export interface Thread {
+  /** From 1; the thread id in traces. */
+  readonly id: number;
+  readonly name: string;
+  /** 1 (lowest) to 31. */
+  priority: number;
+  state: ThreadState;
+  /** Innermost last. */
+  readonly frames: (Frame | TypeScriptActivation)[];
+  /** What the innermost frame gets when it goes on. */
+  result: number;
+  wait: ThreadWait | null;
+  /** The opaque object address that drivers know the thread by (PKTHREAD). */
+  readonly address: Address;
+  /** IRQL to restore when the thread runs again: PASSIVE_LEVEL or APC_LEVEL. */
+  irql: Irql;
+  /** Depth of KeEnterCriticalRegion. */
+  criticalRegionDepth: number;
+  exitStatus: number;
+  /** Set while TypeScript code of the thread holds the token. */
+  inTypeScript: boolean;
+}
+
+/** A logical processor. */
+export interface Processor {
+  readonly number: number;
+  irql: Irql;
+  thread: Thread | null;
+  /** Addresses of queued KDPC structures, next first. */
+  readonly dpcs: Address[];
+  /** Spin locks held by what runs here, for deadlock reports and for preemption points. */
+  spinLocksHeld: number;
+  dpcActive: boolean;
+}
