@@ -70,9 +70,9 @@ export function createWireCounters(): WireCounters {
 
 /**
  * What the holder of a wire gives it. Times are whole nanoseconds since the host's clock began, in a double:
- * exact for 104 days. A wire calls `readable` and `writable` from the event loop only, and the host may call the
- * wire back before they return; the others may be called from inside any method of any wire, and the host only
- * notes what they say.
+ * exact for 104 days. A wire calls `readable` from the event loop only, and the host may call the wire
+ * back before it returns; the others may be called from inside any method of any wire, and the host only notes
+ * what they say.
  */
 export interface WireHost {
   /** Nanoseconds of Unix time at which the host's clock stood at zero. */
@@ -84,7 +84,7 @@ export interface WireHost {
    * nothing is known to come. Each call replaces the one before.
    */
   readableAt(nanoseconds: number): void;
-  /** Frames came from outside the program. */
+  /** Something came from outside the program: frames, or news given through the other methods. */
   readable(): void;
   /** A wire that took fewer frames than offered takes frames again. */
   writable(): void;
