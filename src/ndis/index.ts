@@ -1,7 +1,20 @@
-/** Floor `ndis`: the NDIS library. Read in this order. */
+/**
+ * Floor `ndis`: the NDIS library. Read in this order: the library and its objects, the callbacks that drivers
+ * register, then one family a folder.
+ */
 
 export * from './generated/constants/index.ts';
 export * from './generated/structures/index.ts';
 export * from './library.ts';
+export * from './miniport/callbacks.ts';
+export * from './miniport/miniportAdapter.ts';
+export * from './miniport/miniportDriver.ts';
 export * from './names.ts';
+export * from './objectHeader.ts';
+export * from './oid/callbacks.ts';
+export * from './protocol/callbacks.ts';
+export * from './protocol/protocolDriver.ts';
+export * from './stack/operations.ts';
+export * from './stateTable.ts';
+export * from './status/callbacks.ts';
 export * from './status.ts';

@@ -1,0 +1,187 @@
+/**
+ * An adapter: one instance of a miniport driver, physical or virtual, with what it told NDIS about itself.
+ * Implements "Miniport Adapter States and Operations" (network).
+ */
+
+import type { Address } from '../../memory/index.ts';
+import { NdisObject } from '../library.ts';
+import type { Binding, ProtocolDriver } from '../protocol/protocolDriver.ts';
+import type { StackOperation } from '../stack/operations.ts';
+import { stateTable } from '../stateTable.ts';
+import type { MINIPORT_RETURN_NET_BUFFER_LISTS, MINIPORT_SEND_NET_BUFFER_LISTS } from './callbacks.ts';
+import type { MiniportDriver } from './miniportDriver.ts';
+
+export type AdapterState =
+  | 'Halted'
+  | 'Shutdown'
+  | 'Initializing'
+  | 'Paused'
+  | 'Restarting'
+  | 'Running'
+  | 'Pausing';
+export type AdapterEvent =
+  | 'MiniportInitializeEx'
+  | 'InitializeComplete'
+  | 'InitializeFailed'
+  | 'MiniportShutdownEx'
+  | 'MiniportHaltEx'
+  | 'MiniportRestart'
+  | 'RestartComplete'
+  | 'RestartFailed'
+  | 'MiniportPause'
+  | 'PauseComplete';
+
+/** The documented states of an adapter. */
+export const adapterStates = stateTable<AdapterState, AdapterEvent>(
+  'adapter',
+  'network/miniport-adapter-states-and-operations',
+  {
+    MiniportInitializeEx: { Halted: 'Initializing' },
+    InitializeComplete: { Initializing: 'Paused' },
+    InitializeFailed: { Initializing: 'Halted' },
+    MiniportShutdownEx: {
+      Paused: 'Shutdown',
+      Restarting: 'Shutdown',
+      Running: 'Shutdown',
+      Pausing: 'Shutdown',
+    },
+    MiniportHaltEx: { Paused: 'Halted' },
+    MiniportRestart: { Paused: 'Restarting' },
+    RestartComplete: { Restarting: 'Running' },
+    RestartFailed: { Restarting: 'Paused' },
+    MiniportPause: { Running: 'Pausing' },
+    PauseComplete: { Pausing: 'Paused' },
+  },
+);
+
+/** What MiniportInitializeEx said in its registration attributes. */
+export interface RegistrationAttributes {
+  readonly flags: number;
+  /** 0 stands for the default of 2 seconds. */
+  readonly checkForHangSeconds: number;
+  readonly interfaceType: number;
+}
+
+/** What MiniportInitializeEx said in its general attributes, and what changed since. */
+export interface GeneralAttributes {
+  readonly flags: number;
+  readonly mediaType: number;
+  readonly physicalMediumType: number;
+  mtuSize: number;
+  readonly maxXmitLinkSpeed: bigint;
+  readonly maxRcvLinkSpeed: bigint;
+  lookaheadSize: number;
+  readonly macOptions: number;
+  readonly supportedPacketFilters: number;
+  readonly maxMulticastListSize: number;
+  readonly permanentMacAddress: Uint8Array;
+  readonly currentMacAddress: Uint8Array;
+  readonly accessType: number;
+  readonly directionType: number;
+  readonly connectionType: number;
+  readonly ifType: number;
+  readonly ifConnectorPresent: boolean;
+  readonly supportedStatistics: number;
+  readonly supportedPauseFunctions: number;
+  readonly dataBackFillSize: number;
+  readonly contextBackFillSize: number;
+  readonly supportedOids: readonly number[];
+  readonly autoNegotiationFlags: number;
+}
+
+/** The link as last indicated; kept by NDIS, which answers queries from it. */
+export interface LinkState {
+  mediaConnectState: number;
+  mediaDuplexState: number;
+  xmitLinkSpeed: bigint;
+  rcvLinkSpeed: bigint;
+  pauseFunctions: number;
+  autoNegotiationFlags: number;
+}
+
+/** An adapter. Its handle is the one MiniportInitializeEx gets. */
+export class MiniportAdapter extends NdisObject {
+  readonly miniport: MiniportDriver;
+  /** `{GUID}`, or the instance name of a virtual miniport. */
+  readonly name: string;
+  /** What people read, `Ethernet 1`. */
+  readonly instanceName: string;
+  readonly ifIndex: number;
+  /** NET_LUID index; with the interface type it makes the NET_LUID. */
+  readonly netLuidIndex: number;
+  state: AdapterState = 'Halted';
+  /** MiniportAdapterContext as the driver gave it in its registration attributes. */
+  context: unknown = 0;
+  registration: RegistrationAttributes | null = null;
+  general: GeneralAttributes | null = null;
+  /** Attributes of other kinds by NDIS object type: copies of what the driver handed over. */
+  readonly otherAttributes = new Map<number, Uint8Array>();
+  link: LinkState = {
+    mediaConnectState: 0,
+    mediaDuplexState: 0,
+    xmitLinkSpeed: 0n,
+    rcvLinkSpeed: 0n,
+    pauseFunctions: 0,
+    autoNegotiationFlags: 0,
+  };
+  readonly bindings: Binding[] = [];
+  /** Protocols that are to bind at the next reconfiguration. */
+  readonly bindRequests: ProtocolDriver[] = [];
+  /** Union of the bindings' packet filters, as the miniport was told. */
+  packetFilter = 0;
+  /** Resolved for the data path; set when the adapter was initialized. */
+  send: MINIPORT_SEND_NET_BUFFER_LISTS = refuse;
+  returnLists: MINIPORT_RETURN_NET_BUFFER_LISTS = refuse;
+  /** True in Running: the data path looks at this alone. */
+  running = false;
+  /** Lists handed to the miniport and not completed; lists it indicated and has not got back. */
+  sendsOutstanding = 0;
+  receivesOutstanding = 0;
+  /** Whether a send that asks for it can be looped back to some binding. */
+  loopbackWanted = false;
+  /** Device context of a virtual miniport (NdisIMInitializeDeviceInstanceEx). */
+  deviceContext: Address = 0;
+  /** MiniportAddDeviceContext of NDIS_MINIPORT_ADD_DEVICE_REGISTRATION_ATTRIBUTES. */
+  addDeviceContext: Address = 0;
+  /** Work on the stack of this adapter, one at a time, oldest first. */
+  readonly operations: StackOperation[] = [];
+  /** True while a thread works on `operations`. */
+  working = false;
+  /** Pause, restart or reset in progress: the event that its completion signals, and the status it brought. */
+  pending: { readonly kind: 'pause' | 'restart' | 'reset'; readonly event: Address; status: number } | null =
+    null;
+  /** True while MiniportInitializeEx runs: attributes may be set. */
+  initializing = false;
+
+  constructor(miniport: MiniportDriver, name: string, instanceName: string, ifIndex: number) {
+    super();
+    this.miniport = miniport;
+    this.name = name;
+    this.instanceName = instanceName;
+    this.ifIndex = ifIndex;
+    this.netLuidIndex = ifIndex;
+  }
+
+  get label(): string {
+    return this.instanceName;
+  }
+
+  /** The name that protocols open, `\Device\{GUID}`. */
+  get deviceName(): string {
+    return `\\Device\\${this.name}`;
+  }
+
+  /** Whether this is a virtual miniport of an intermediate driver. */
+  get virtual(): boolean {
+    return this.miniport.intermediate;
+  }
+
+  /** Where the configuration of the adapter is kept. */
+  get configurationKeyPath(): string {
+    return `\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-08002BE10318}\\${String(this.ifIndex).padStart(4, '0')}`;
+  }
+}
+
+function refuse(): void {
+  throw new Error('the adapter is not initialized');
+}

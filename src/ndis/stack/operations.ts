@@ -1,0 +1,21 @@
+/**
+ * Operations on the stack of one adapter. They are done one at a time, in order, by a thread of the library, so that
+ * no two changes of a stack overlap.
+ * Implements "Driver Stack Management" (network).
+ */
+
+import type { Address } from '../../memory/index.ts';
+
+/** What is to be done to the stack of an adapter. */
+export type StackOperation =
+  | { readonly kind: 'initialize'; readonly event: Address }
+  /** Pauses a running stack, makes the requested bindings, and restarts it. */
+  | { readonly kind: 'reconfigure'; readonly event: Address }
+  | { readonly kind: 'unbind'; readonly binding: Address; readonly event: Address }
+  | { readonly kind: 'halt'; readonly action: number; readonly event: Address }
+  | { readonly kind: 'pause'; readonly reason: number; readonly event: Address }
+  | { readonly kind: 'restart'; readonly event: Address }
+  | { readonly kind: 'reset'; readonly event: Address };
+
+/** Operations that may wait at one adapter; more are refused with NDIS_STATUS_RESOURCES. */
+export const OPERATION_LIMIT = 1024;
