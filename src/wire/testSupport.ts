@@ -2,7 +2,8 @@
 
 import { FrameBatch } from './frameBatch.ts';
 import type { VirtualWireHost } from './virtualWireHost.ts';
-import { NEVER, type Wire } from './wire.ts';
+import { NEVER, type Wire, type WireHost } from './wire.ts';
+import type { WireError } from './wireError.ts';
 
 /** A frame of 60 bytes whose every byte is `tag`. */
 export function tagged(tag: number): Uint8Array {
@@ -32,4 +33,69 @@ export function runWire(
     }
   }
   return seen;
+}
+
+/** A host in real time that empties its wire into copies whenever it is readable. */
+export class LiveTestHost implements WireHost {
+  readonly epochNanoseconds = 0n;
+  readonly frames: { frame: Uint8Array; slot: number; batch: FrameBatch }[] = [];
+  readonly linkChanges: boolean[] = [];
+  readonly failures: WireError[] = [];
+  writableCount = 0;
+  /** Called for every frame, with the batch it is in. */
+  onFrame: ((batch: FrameBatch, slot: number) => void) | undefined;
+  wire: Wire | undefined;
+  readonly batch: FrameBatch;
+  private waiters: (() => void)[] = [];
+
+  constructor(slotSize = 2048, capacity = 64) {
+    this.batch = FrameBatch.allocate(capacity, slotSize);
+  }
+
+  now(): number {
+    return Number(process.hrtime.bigint());
+  }
+
+  readableAt(): void {}
+
+  readable(): void {
+    for (let round = 0; round < 8; round++) {
+      const count = this.wire?.receive(this.batch) ?? 0;
+      for (let slot = 0; slot < count; slot++) {
+        if (this.onFrame === undefined)
+          this.frames.push({ frame: this.batch.frame(slot).slice(), slot, batch: this.batch });
+        else this.onFrame(this.batch, slot);
+      }
+      if (count < this.batch.capacity) break;
+    }
+    for (const waiter of this.waiters.splice(0)) waiter();
+  }
+
+  writable(): void {
+    this.writableCount++;
+  }
+
+  linkChanged(up: boolean): void {
+    this.linkChanges.push(up);
+  }
+
+  failed(error: WireError): void {
+    this.failures.push(error);
+  }
+
+  /** Waits, for as long as the test may take, until something holds; looked at after every readable. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => this.waiters.push(resolve));
+    }
+  }
+}
+
+/**
+ * Skips a test whose needs are not met, with the reason; with CI=true, where nothing may be skipped, fails it.
+ */
+export function need(context: { skip(reason?: string): void }, met: boolean, reason: string): void {
+  if (met) return;
+  if (process.env['CI'] === 'true') throw new Error(`CI must not skip this test: ${reason}`);
+  context.skip(reason);
 }
