@@ -16,6 +16,7 @@ export * from './irql.ts';
 export * from './kernel.ts';
 export * from './procedure.ts';
 export * from './random.ts';
+export * from './registry/index.ts';
 export * from './scheduler.ts';
 export * from './seam.ts';
 export * from './status.ts';
