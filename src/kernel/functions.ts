@@ -1,2 +1,2 @@
 /** The functions that drivers import from ntoskrnl and hal: a table for the seam, made of this floor's declarations. */
-export {};
+export * from './memory/functions.ts';

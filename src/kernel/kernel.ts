@@ -3,7 +3,7 @@
  * module-level state: two kernels in one process share nothing.
  */
 
-import { type Address, KernelMemory } from '../memory/index.ts';
+import { type Address, KernelMemory, type PoolOptions } from '../memory/index.ts';
 import type { EventBody, TraceSink } from '../trace/index.ts';
 import { Clock } from './clock.ts';
 import type { Driver } from './driver.ts';
@@ -35,6 +35,8 @@ export interface KernelOptions {
   readonly processors?: number;
   /** Seed of every choice that the documentation leaves open; default 1. */
   readonly seed?: number;
+  /** Checks, limits and failures of the pool; default none. */
+  readonly pool?: PoolOptions;
   /** Where events go; null (the default) records nothing. */
   readonly trace?: TraceSink | null;
 }
@@ -47,6 +49,7 @@ export class Kernel {
   readonly clock = new Clock();
   readonly random: Random;
   readonly seed: number;
+  readonly poolOptions: PoolOptions;
   readonly scheduler: Scheduler;
   readonly trace: TraceSink | null;
   readonly findings: Finding[] = [];
@@ -71,6 +74,7 @@ export class Kernel {
     }
     this.seed = options.seed ?? 1;
     this.memory = new KernelMemory(options.memorySize);
+    this.poolOptions = options.pool ?? {};
     this.random = new Random(this.seed);
     this.trace = options.trace ?? null;
     this.scheduler = new Scheduler(this, processors);

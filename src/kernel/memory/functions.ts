@@ -1,0 +1,3 @@
+/** The memory functions that drivers import from ntoskrnl. */
+
+export * from './poolFunctions.ts';
