@@ -16,6 +16,8 @@ export * from './frameQueue.ts';
 export * from './random.ts';
 export * from './recordedWire.ts';
 export * from './segment.ts';
+export * from './sharedSegment.ts';
+export * from './stream/frameStream.ts';
 export * from './tracedWire.ts';
 export * from './virtualWireHost.ts';
 export * from './wire.ts';

@@ -3,3 +3,4 @@ export * from './linux/koffiLibrary.ts';
 export * from './linux/liveWire.ts';
 export * from './linux/packetSocketWire.ts';
 export * from './linux/tapWire.ts';
+export * from './stream/unixStreamWire.ts';
