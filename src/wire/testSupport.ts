@@ -3,7 +3,7 @@
 import { FrameBatch } from './frameBatch.ts';
 import type { VirtualWireHost } from './virtualWireHost.ts';
 import { NEVER, type Wire, type WireHost } from './wire.ts';
-import type { WireError } from './wireError.ts';
+import { WireError } from './wireError.ts';
 
 /** A frame of 60 bytes whose every byte is `tag`. */
 export function tagged(tag: number): Uint8Array {
@@ -46,6 +46,7 @@ export class LiveTestHost implements WireHost {
   onFrame: ((batch: FrameBatch, slot: number) => void) | undefined;
   wire: Wire | undefined;
   readonly batch: FrameBatch;
+  private scheduled = false;
   private waiters: (() => void)[] = [];
 
   constructor(slotSize = 2048, capacity = 64) {
@@ -56,7 +57,20 @@ export class LiveTestHost implements WireHost {
     return Number(process.hrtime.bigint());
   }
 
-  readableAt(): void {}
+  /** Comes back as soon as the event loop has turned; live wires name no other times. */
+  readableAt(nanoseconds: number): void {
+    if (nanoseconds === NEVER || this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      try {
+        this.readable();
+      } catch (error) {
+        // The test may have closed the wire in the meantime.
+        if (!(error instanceof WireError) || error.code !== 'WIRE_MISUSE') throw error;
+      }
+    });
+  }
 
   readable(): void {
     for (let round = 0; round < 8; round++) {
