@@ -18,7 +18,7 @@ test('QEMU answers ARP for its gateway over `-netdev stream`', { timeout: 30_000
   host.wire = wire;
   wire.open(host);
   const qemu = spawn(QEMU, [
-    ...'-M none -display none -S -nodefaults -netdev user,id=user0'.split(' '),
+    ...'-M none -display none -nodefaults -netdev user,id=user0'.split(' '),
     ...`-netdev stream,id=stream0,server=off,addr.type=unix,addr.path=${path}`.split(' '),
     ...'-netdev hubport,id=port0,hubid=0,netdev=user0 -netdev hubport,id=port1,hubid=0,netdev=stream0'.split(
       ' ',
