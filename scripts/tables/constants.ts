@@ -60,6 +60,14 @@ const STATUS_GROUPS: Readonly<Record<string, string>> = {
   'ndis-status': 'NDIS_STATUS',
 };
 
+/** Modules left out of the index, as with structures: exported by `more.ts`. */
+const APART: ReadonlySet<string> = new Set([
+  ...['bus', 'eventLog', 'image', 'wmi', 'interfaceTypes', 'legacy5x', 'media', 'virtualization'],
+]);
+/** Modules that the sources import by name; the rest of the indexed ones are one, as with structures. */
+const NAMED: ReadonlySet<string> = new Set(['basic', 'bugCheck', 'ntstatus', 'oids', 'statuses']);
+const COMMON = 'common';
+
 /** Names that the host itself defines. */
 const OWN_NAMES: ReadonlySet<string> = new Set(['NULL']);
 
@@ -115,13 +123,18 @@ function ndisModule(fact: ConstantFact): string {
 export function constantModules(floor: Floor): Map<string, string> {
   const modules = new Map<string, ConstantFact[]>();
   for (const { floor: where, module, fact } of placed) {
-    if (where === floor) modules.set(module, [...(modules.get(module) ?? []), fact]);
+    const name = APART.has(module) || NAMED.has(module) ? module : COMMON;
+    if (where === floor) modules.set(name, [...(modules.get(name) ?? []), fact]);
   }
   const files = new Map<string, string>();
   for (const name of [...modules.keys()].sort())
     files.set(`${name}.ts`, moduleText(floor, modules.get(name) ?? []));
-  const index = [...files.keys()].map((file) => `export * from './${file}';\n`).join('');
-  files.set('index.ts', `${HEADER}\n${index}`);
+  const exporting = (names: string[]): string =>
+    `${HEADER}\n${names.map((file) => `export * from './${file}';\n`).join('')}`;
+  const apart = (file: string): boolean => APART.has(file.replace('.ts', ''));
+  const names = [...files.keys()];
+  files.set('index.ts', exporting(names.filter((file) => !apart(file))));
+  files.set('more.ts', exporting(names.filter(apart)));
   return files;
 }
 

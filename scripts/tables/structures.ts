@@ -40,6 +40,51 @@ for (const layout of declared) {
     seenNames.set(name, (seenNames.get(name) ?? 0) + 1);
 }
 
+/**
+ * Modules that neither the library nor most drivers need: left out of the index, so that they cost no start-up
+ * time, and exported by `more.ts`. Everything else, and what it refers to, is one module, because a module costs
+ * more than its text.
+ */
+const APART: Readonly<Record<Floor, ReadonlySet<string>>> = {
+  kernel: new Set(['bus', 'context', 'image', 'power']),
+  ndis: new Set([
+    ...[
+      'atm',
+      'condisCallManager',
+      'condisClient',
+      'condisMiniport',
+      'ipsecOffload',
+      'isolation',
+      'legacy5x',
+    ],
+    ...['mediaLegacy', 'monitor', 'ndischimney', 'ndistapi', 'ndiswan', 'ndiswwan', 'ndkRdma', 'ndkpi'],
+    ...['netdma', 'packetDirect', 'pollMode', 'qos', 'switchExtension', 'tcpChimney', 'virtualization'],
+    ...['wmi', 'wwan', 'in6addr', 'inaddr', 'ws2def', 'ws2ipdef'],
+  ]),
+};
+const COMMON = 'common';
+
+/** The structures that members of `layout` are. */
+function references(layout: Layout): Layout[] {
+  return layout.members.flatMap((member) => {
+    const { element } = resolveMember(layout, member);
+    return element.is === 'structure' ? [element.layout] : [];
+  });
+}
+
+/** Moves what is not apart, and what that refers to, into the common module. */
+function gatherCommon(): void {
+  const isApart = (layout: Layout): boolean =>
+    APART[layoutFloor(layout)].has(moduleOf.get(layout.name) ?? '') &&
+    // The index of ndis exports these under their names of NDIS.
+    !(layoutFloor(layout) === 'kernel' && otherNames(layout).some(isNdisName));
+  const reached = new Set<Layout>(declared.filter((layout) => !isApart(layout)));
+  for (const layout of reached) {
+    for (const target of references(layout)) reached.add(target);
+    moduleOf.set(layout.name, COMMON);
+  }
+}
+
 /** The module, without folder, that declares a structure. */
 function moduleName(layout: Layout): string {
   if (layoutFloor(layout) === 'kernel') {
@@ -68,8 +113,12 @@ export function structureModules(floor: Floor): Map<string, string> {
     files.set(`${name}.ts`, moduleText(floor, name, modules.get(name) ?? []));
   }
   if (floor === 'ndis') files.set('kernelNames.ts', kernelNamesText());
-  const index = [...files.keys()].map((file) => `export * from './${file}';\n`).join('');
-  files.set('index.ts', `${HEADER}\n${index}`);
+  const exporting = (names: string[]): string =>
+    `${HEADER}\n${names.map((file) => `export * from './${file}';\n`).join('')}`;
+  const names = [...files.keys()];
+  const indexed = [`${COMMON}.ts`, 'kernelNames.ts'];
+  files.set('index.ts', exporting(names.filter((file) => indexed.includes(file))));
+  files.set('more.ts', exporting(names.filter((file) => !indexed.includes(file))));
   files.set('all.ts', allText(floor, modules));
   return files;
 }
@@ -98,19 +147,23 @@ function otherNames(layout: Layout): string[] {
 
 const isNdisName = (name: string): boolean => /^(NDIS|NDK|NET_IF)_/.test(name);
 
+gatherCommon();
+
 function kernelNamesText(): string {
-  const lines = [HEADER, "import * as kernel from '../../../kernel/index.ts';", ''];
+  const lines: string[] = [];
+  const kernelNames: string[] = [];
   for (const layout of declared) {
     if (layoutFloor(layout) !== 'kernel') continue;
-    for (const name of otherNames(layout).filter(isNdisName)) {
+    const names = otherNames(layout).filter(isNdisName);
+    if (names.length > 0) kernelNames.push(layout.name);
+    for (const name of names) {
       lines.push(`/** ${name} is the kernel's ${layout.name}. */`);
-      lines.push(
-        `export type ${name} = kernel.${layout.name};`,
-        `export const ${name} = kernel.${layout.name};`,
-      );
+      lines.push(`export type ${name} = ${layout.name};`, `export const ${name} = ${layout.name};`);
     }
   }
-  return `${lines.join('\n')}\n`;
+  // By name: importing the kernel as a namespace would cost start-up time.
+  const imports = `import {\n  ${kernelNames.join(', ')},\n} from '../../../kernel/index.ts';\n`;
+  return [HEADER, imports, ...lines, ''].join('\n');
 }
 
 class Imports {
@@ -118,6 +171,7 @@ class Imports {
   readonly memoryTypes = new Set<string>();
   readonly modules = new Map<string, Set<string>>();
   readonly kernel = new Set<string>();
+  readonly kernelApart = new Set<string>();
   statuses = new Set<string>();
 }
 
@@ -135,6 +189,10 @@ function moduleText(floor: Floor, name: string, members: readonly Layout[]): str
   }
   if (imports.kernel.size > 0) {
     lines.push(`import {\n  ${[...imports.kernel].sort().join(', ')},\n} from '../../../kernel/index.ts';`);
+  }
+  if (imports.kernelApart.size > 0) {
+    const names = [...imports.kernelApart].sort().join(', ');
+    lines.push(`import { ${names} } from '../../../kernel/generated/structures/more.ts';`);
   }
   for (const [module, names] of [...imports.modules].sort(([left], [right]) => (left < right ? -1 : 1))) {
     lines.push(`import { ${[...names].sort().join(', ')} } from './${module}.ts';`);
@@ -308,7 +366,8 @@ function reference(context: Context, target: Layout): void {
   const { floor, module, imports } = context;
   if (layoutFloor(target) !== floor) {
     if (floor === 'kernel') throw new Error(`${context.layout.name} refers upwards to ${target.name}`);
-    imports.kernel.add(target.name);
+    const apart = moduleOf.get(target.name) !== COMMON;
+    (apart ? imports.kernelApart : imports.kernel).add(target.name);
     return;
   }
   const from = moduleOf.get(target.name) ?? 'other';

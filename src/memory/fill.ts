@@ -60,7 +60,10 @@ type NumberField<T extends number> = T extends { readonly __kind?: infer Kind }
     : T
   : T;
 
-/** Zeroes the structure at `address` and writes `fields`; UNICODE_STRING members take texts. */
+/**
+ * Zeroes the structure at `address` and writes `fields`; UNICODE_STRING members take texts. A field may be a view
+ * of what the structure held before. When a field is refused, what comes after it stays zero.
+ */
 export function fillAt(
   structure: AnyStructure,
   memory: KernelMemory,
@@ -69,7 +72,8 @@ export function fillAt(
   marshaller?: Marshaller,
 ): void {
   checkRange(memory, structure.name, structure.size, address);
-  const writer: Writer = { memory, marshaller };
+  const before = memory.u8.slice(address, address + structure.size);
+  const writer: Writer = { memory, marshaller, target: address, before };
   checkNames(structure.name, structure.members, fields);
   memory.u8.fill(0, address, address + structure.size);
   writeMembers(writer, structure.name, structure.members, address, fields);
@@ -78,6 +82,9 @@ export function fillAt(
 interface Writer {
   readonly memory: KernelMemory;
   readonly marshaller: Marshaller | undefined;
+  /** Where the outermost structure lies, and what it held. */
+  readonly target: Address;
+  readonly before: Uint8Array;
 }
 
 function writeMembers(writer: Writer, path: string, members: Members, base: Address, fields: object): void {
@@ -152,7 +159,7 @@ function writeArray(
 }
 
 function writeStructure(writer: Writer, path: string, of: AnyStructure, at: Address, value: unknown): void {
-  const { memory, marshaller } = writer;
+  const { marshaller } = writer;
   if (typeof value === 'string') {
     if (of.name !== 'UNICODE_STRING') throw new TypeError(`${path} is a ${of.name} and takes no text`);
     if (marshaller === undefined)
@@ -162,10 +169,20 @@ function writeStructure(writer: Writer, path: string, of: AnyStructure, at: Addr
     return;
   }
   if (value instanceof AnyView) {
-    memory.u8.copyWithin(at, value.address, value.address + of.size);
+    copyView(writer, path, of, at, value);
     return;
   }
   writeMembers(writer, path, of.members, at, objectInput(path, value));
+}
+
+function copyView(writer: Writer, path: string, of: AnyStructure, at: Address, view: AnyView): void {
+  const { memory, target, before } = writer;
+  if (view.memory !== memory) throw new TypeError(`${path}: the view is of another machine's memory`);
+  checkRange(memory, of.name, of.size, view.address);
+  const start = view.address - target;
+  if (start >= 0 && start + of.size <= before.length)
+    memory.u8.set(before.subarray(start, start + of.size), at);
+  else memory.u8.copyWithin(at, view.address, view.address + of.size);
 }
 
 function pointerInput(

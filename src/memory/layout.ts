@@ -207,7 +207,12 @@ export class Structure<V extends View, P extends string = string> {
     return this.#table;
   }
 
-  /** Byte offset of each member by name; members of a named union by path, as in `'AssociatedIrp.SystemBuffer'`. */
+  /**
+   * Byte offset of each member by name; members of a named union by path, as in `'AssociatedIrp.SystemBuffer'`.
+   * Code on the data path takes the offsets it needs into constants of its module, once: `const NEXT =
+   * NET_BUFFER_LIST.offset.Next`. These cost what literal numbers cost; reading `offset` at each access makes a
+   * walk over lists two to three times, and views about twenty times as slow.
+   */
   get offset(): Readonly<Record<P, number>> {
     if (this.#offsets === undefined) {
       const offsets: Record<string, number> = {};

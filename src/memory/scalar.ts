@@ -32,12 +32,17 @@ export interface ScalarAccess {
   readonly write: (memory: KernelMemory, at: Address, value: ScalarValue) => void;
 }
 
-/** A number from what a driver assigned; anything else is a mistake that must not be stored as 0. */
+/**
+ * An integer from what a driver assigned; anything else is a mistake that must not be stored as 0. Integers that
+ * the member does not hold lose their upper bits, as in C.
+ */
 function numeric(value: ScalarValue): number {
-  if (typeof value === 'number') return value;
+  if (typeof value === 'number' && Number.isInteger(value)) return value;
   if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'bigint') return Number(BigInt.asIntN(54, value));
-  throw new TypeError(`expected a number, got ${value === null ? 'null' : typeof value}`);
+  if (typeof value === 'bigint') return Number(BigInt.asIntN(32, value));
+  throw new TypeError(
+    `expected an integer, got ${typeof value === 'number' ? value : value === null ? 'null' : typeof value}`,
+  );
 }
 
 /** A bigint from what a driver assigned; fractions are refused. */

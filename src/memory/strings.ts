@@ -51,6 +51,7 @@ export function writeUnicodeString(
   maximumLength: number = text.length * 2,
 ): void {
   checkFit(text.length * 2, maximumLength, LONGEST_UNICODE_STRING + 1);
+  checkText(memory, address, COUNTED_STRING_SIZE);
   writeCounted(memory, address, writeUtf16(memory, buffer, text), maximumLength, buffer);
 }
 
@@ -78,6 +79,7 @@ export function writeAnsiString(
   maximumLength: number = text.length,
 ): void {
   checkFit(text.length, maximumLength, 0xffff);
+  checkText(memory, address, COUNTED_STRING_SIZE);
   checkText(memory, buffer, text.length);
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
@@ -86,9 +88,13 @@ export function writeAnsiString(
   writeCounted(memory, address, text.length, maximumLength, buffer);
 }
 
-/** The text up to a zero unit at `address`, as a PWSTR; at most `limit` units are looked at. */
+/**
+ * The text up to a zero unit at `address`, as a PWSTR; at most `limit` units are looked at.
+ * @throws RangeError when `address` is not NULL and does not lie in kernel memory.
+ */
 export function readTerminatedUtf16(memory: KernelMemory, address: Address, limit = 0x7fff): string {
   if (address === 0) return '';
+  checkText(memory, address, 2);
   let units = 0;
   while (units < limit && address + units * 2 + 2 <= memory.size) {
     if (memory.data.getUint16(address + units * 2, true) === 0) break;
@@ -114,7 +120,6 @@ function writeCounted(
   maximumLength: number,
   buffer: Address,
 ): void {
-  checkText(memory, address, COUNTED_STRING_SIZE);
   memory.data.setUint16(address, length, true);
   memory.data.setUint16(address + MAXIMUM_LENGTH, maximumLength, true);
   memory.data.setUint32(address + 4, 0, true);

@@ -34,6 +34,9 @@ export type CallbackInput = Address | ((...parameters: never[]) => unknown) | nu
 /** What a context member takes: an address, a view, or any object of the host. */
 export type ContextInput = Address | object | null;
 
+/** The name under which Node looks for what a console shall show. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 /** The object behind every view. */
 export class AnyView implements View {
   readonly memory: KernelMemory;
@@ -45,6 +48,15 @@ export class AnyView implements View {
     this.address = address;
     this.generation = generation;
     Object.freeze(this);
+  }
+
+  /** JSON of a view is the structure as plain data; its class says how. */
+  toJSON(): Record<string, unknown> {
+    return { address: this.address };
+  }
+  /** A console shows the same, not the memory behind it. */
+  [INSPECT](): unknown {
+    return this.toJSON();
   }
 }
 
@@ -91,6 +103,10 @@ export class PointerArray {
     const at = this.#slot(index);
     scalars.pointer.write(this.memory, at, pointerValue(this.memory, this.kind, value));
   }
+  /** JSON of the array is its addresses, as in the JSON of a view. */
+  toJSON(): unknown[] {
+    return Array.from({ length: this.length }, (_, index) => plain(this.kind, this.get(index)));
+  }
   #slot(index: number): Address {
     checkIndex(index, this.length);
     return this.address + index * 8;
@@ -115,6 +131,14 @@ export class StructureArray<V extends View> {
   at(index: number): V {
     checkIndex(index, this.length);
     return this.#structure.at(this.memory, this.address + index * this.#structure.size);
+  }
+  /** JSON of the array is its structures as plain data. */
+  toJSON(): Record<string, unknown>[] {
+    const { memory, address } = this;
+    const { size } = this.#structure;
+    return Array.from({ length: this.length }, (_, index) =>
+      this.#structure.describe(memory, address + index * size),
+    );
   }
 }
 
@@ -259,15 +283,18 @@ function scalarAccessor(kind: ScalarKind, offset: number): PropertyDescriptor & 
 
 /** The class of a named union inside a structure; its views start at the group. */
 function groupClass(member: GroupMember): ViewClass {
-  const inner = class extends AnyView {};
+  const inner = class extends AnyView {
+    override toJSON(): Record<string, unknown> {
+      return describeMembers(member.members, this.memory, this.address - member.offset);
+    }
+  };
   defineMembers(inner, member.members, member.offset);
   return inner;
 }
 
 function makeViewClass(structure: AnyStructure): ViewClass {
   const made = class extends AnyView {
-    /** JSON of a view is the structure as plain data. */
-    toJSON(): Record<string, unknown> {
+    override toJSON(): Record<string, unknown> {
       return describeAt(structure, this.memory, this.address);
     }
   };

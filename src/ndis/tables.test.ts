@@ -2,9 +2,11 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import * as kernelMore from '../kernel/generated/constants/more.ts';
 import { kernelStructures } from '../kernel/generated/structures/all.ts';
 import * as kernel from '../kernel/index.ts';
 import { type AnyStructure, compareLayout, type LayoutFact } from '../memory/index.ts';
+import * as ndisMore from './generated/constants/more.ts';
 import { ndisStructures } from './generated/structures/all.ts';
 import * as ndis from './index.ts';
 
@@ -42,7 +44,7 @@ describe('declared structures', () => {
 });
 
 describe('constants', () => {
-  const all: Readonly<Record<string, unknown>> = { ...kernel, ...ndis };
+  const all: Readonly<Record<string, unknown>> = { ...kernel, ...kernelMore, ...ndis, ...ndisMore };
   it('have the values of the facts', () => {
     const wrong = facts<{ name: string; value: string }>('constants')
       .filter(({ name, value }) => name !== 'NULL' && BigInt(value) !== BigInt(all[name] as number | bigint))

@@ -2,12 +2,5 @@
 
 export * from './basic.ts';
 export * from './bugCheck.ts';
-export * from './bus.ts';
-export * from './enumerations.ts';
-export * from './eventLog.ts';
-export * from './image.ts';
-export * from './io.ts';
-export * from './memory.ts';
+export * from './common.ts';
 export * from './ntstatus.ts';
-export * from './wdm.ts';
-export * from './wmi.ts';

@@ -6,7 +6,7 @@ import {
 import type {
   Address, CallbackInput, Structure, View,
 } from '../../../memory/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS, ndis.h: 144 bytes. */
 export interface NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS extends View {

@@ -6,10 +6,9 @@ import {
 import type {
   Address, CallbackInput, ContextInput, PointerInput, Structure, View,
 } from '../../../memory/index.ts';
+import { NDIS_OBJECT_HEADER, NDIS_VAR_DATA_DESC } from './common.ts';
 import { LINE_ADDRESS_CAPS, LINE_DEV_CAPS } from './ndistapi.ts';
 import { FLOWSPEC } from './qos.ts';
-import { NDIS_VAR_DATA_DESC } from './status.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
 
 /** NDIS_CO_LINK_SPEED, ntddndis.h: 8 bytes. */
 export interface NDIS_CO_LINK_SPEED extends View {

@@ -6,7 +6,7 @@ import {
 import type {
   Address, CallbackInput, Structure, View,
 } from '../../../memory/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** NDIS_MINIPORT_CO_CHARACTERISTICS, ndis.h: 56 bytes. */
 export interface NDIS_MINIPORT_CO_CHARACTERISTICS extends View {

@@ -9,7 +9,7 @@ import type {
 import {
   GUID,
 } from '../../../kernel/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** NDIS_ISOLATION_NAME, ntddndis.h: 258 bytes; since NDIS 6.30. */
 export interface NDIS_ISOLATION_NAME extends View {

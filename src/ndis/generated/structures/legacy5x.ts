@@ -10,7 +10,7 @@ import type { NDIS_STATUS } from '../../status.ts';
 import {
   KDPC, KEVENT, KTIMER, LARGE_INTEGER, LIST_ENTRY, SINGLE_LIST_ENTRY, UNICODE_STRING,
 } from '../../../kernel/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** NDIS_WORK_ITEM, ndis.h: 80 bytes. */
 export interface NDIS_WORK_ITEM extends View {

@@ -9,8 +9,8 @@ import type {
 import {
   LARGE_INTEGER,
 } from '../../../kernel/index.ts';
+import { NDIS_VAR_DATA_DESC } from './common.ts';
 import { NDIS_WAN_COMPRESS_INFO } from './ndiswan.ts';
-import { NDIS_VAR_DATA_DESC } from './status.ts';
 
 /** NDIS_802_11_STATUS_INDICATION, ntddndis.h: 4 bytes. */
 export interface NDIS_802_11_STATUS_INDICATION extends View {

@@ -6,7 +6,7 @@ import {
 import type {
   Structure, View,
 } from '../../../memory/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** NDIS_MONITOR_CONFIG, monitor.h: 6 bytes; since NDIS 6.87. */
 export interface NDIS_MONITOR_CONFIG extends View {

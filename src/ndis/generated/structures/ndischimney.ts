@@ -6,7 +6,7 @@ import {
 import type {
   Address, CallbackInput, ContextInput, Structure, View,
 } from '../../../memory/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 import { NDIS_OFFLOAD_HANDLE } from './tcpChimney.ts';
 
 /** NDIS_TCP_CONNECTION_OFFLOAD_ENCAPSULATION, ndischimney.h: 24 bytes. */

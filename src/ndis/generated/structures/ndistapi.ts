@@ -9,8 +9,7 @@ import type {
 import {
   GUID,
 } from '../../../kernel/index.ts';
-import { VAR_STRING } from './ndis.ts';
-import { NDIS_VAR_DATA_DESC } from './status.ts';
+import { NDIS_VAR_DATA_DESC, VAR_STRING } from './common.ts';
 
 /** LINE_ADDRESS_CAPS, ndistapi.h: 176 bytes. */
 export interface LINE_ADDRESS_CAPS extends View {

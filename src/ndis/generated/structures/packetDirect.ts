@@ -9,7 +9,7 @@ import type {
 import {
   GROUP_AFFINITY, LARGE_INTEGER,
 } from '../../../kernel/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** NDIS_PD_CAPABILITIES, ntddndis.h: 96 bytes; since NDIS 6.50. */
 export interface NDIS_PD_CAPABILITIES extends View {

@@ -6,7 +6,7 @@ import {
 import type {
   Address, CallbackInput, PointerArray, PointerInput, Structure, View,
 } from '../../../memory/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** NDIS_POLL_TRANSMIT_DATA, poll.h: 72 bytes; since NDIS 6.85. */
 export interface NDIS_POLL_TRANSMIT_DATA extends View {

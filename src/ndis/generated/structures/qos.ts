@@ -6,7 +6,7 @@ import {
 import type {
   Structure, View,
 } from '../../../memory/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** NDIS_QOS_CAPABILITIES, ntddndis.h: 20 bytes; since NDIS 6.30. */
 export interface NDIS_QOS_CAPABILITIES extends View {

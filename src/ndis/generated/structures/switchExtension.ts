@@ -9,9 +9,8 @@ import type {
 import {
   GUID,
 } from '../../../kernel/index.ts';
+import { IF_COUNTED_STRING_LH, NDIS_OBJECT_HEADER } from './common.ts';
 import { NDIS_ISOLATION_NAME } from './isolation.ts';
-import { IF_COUNTED_STRING_LH } from './networkInterface.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
 
 /** NDIS_SWITCH_PORT_PROPERTY_SECURITY, ntddndis.h: 24 bytes; since NDIS 6.30; 20 in 6.30, 24 in 6.40. */
 export interface NDIS_SWITCH_PORT_PROPERTY_SECURITY extends View {

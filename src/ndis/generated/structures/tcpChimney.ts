@@ -7,8 +7,7 @@ import type {
   Address, CallbackInput, ContextInput, PointerArray, PointerInput, Structure, View,
 } from '../../../memory/index.ts';
 import type { NDIS_STATUS } from '../../status.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
-import { NDIS_OFFLOAD_ENCAPSULATION } from './taskOffload.ts';
+import { NDIS_OBJECT_HEADER, NDIS_OFFLOAD_ENCAPSULATION } from './common.ts';
 
 /** NDIS_TCP_CONNECTION_OFFLOAD, ntddndis.h: 20 bytes. */
 export interface NDIS_TCP_CONNECTION_OFFLOAD extends View {

@@ -10,9 +10,7 @@ import type { NDIS_STATUS } from '../../status.ts';
 import {
   GROUP_AFFINITY, LUID,
 } from '../../../kernel/index.ts';
-import { IF_COUNTED_STRING_LH } from './networkInterface.ts';
-import { NDIS_NDK_PARAMETERS } from './ntddndis.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { IF_COUNTED_STRING_LH, NDIS_NDK_PARAMETERS, NDIS_OBJECT_HEADER } from './common.ts';
 import { NDIS_WMI_GROUP_AFFINITY } from './wmi.ts';
 
 /** NDIS_RECEIVE_FILTER_CAPABILITIES, ntddndis.h: 84 bytes; since NDIS 6.20; 56 in 6.20, 84 in 6.30. */

@@ -10,10 +10,8 @@ import type { NDIS_STATUS } from '../../status.ts';
 import {
   GUID,
 } from '../../../kernel/index.ts';
-import { NDIS_IPSEC_OFFLOAD_V2, NDIS_WMI_IPSEC_OFFLOAD_V1 } from './ipsecOffload.ts';
-import { NET_LUID_LH } from './networkInterface.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
-import { NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD, NDIS_TCP_RECV_SEG_COALESCE_OFFLOAD, NDIS_UDP_SEGMENTATION_OFFLOAD } from './taskOffload.ts';
+import { NDIS_ENCAPSULATED_PACKET_TASK_OFFLOAD, NDIS_IPSEC_OFFLOAD_V2, NDIS_OBJECT_HEADER, NDIS_TCP_RECV_SEG_COALESCE_OFFLOAD, NDIS_UDP_SEGMENTATION_OFFLOAD, NET_LUID_LH } from './common.ts';
+import { NDIS_WMI_IPSEC_OFFLOAD_V1 } from './ipsecOffload.ts';
 
 /** NDIS_GUID, ntddndis.h: 28 bytes. */
 export interface NDIS_GUID extends View {

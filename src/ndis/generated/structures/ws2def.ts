@@ -6,7 +6,7 @@ import {
 import type {
   Address, PointerInput, Structure, StructureArray, View,
 } from '../../../memory/index.ts';
-import { IN_ADDR } from './inaddr.ts';
+import { IN_ADDR } from './common.ts';
 
 /** SOCKADDR, ws2def.h: 16 bytes. */
 export interface SOCKADDR extends View {

@@ -6,7 +6,7 @@ import {
 import type {
   Structure, View,
 } from '../../../memory/index.ts';
-import { IN6_ADDR } from './in6addr.ts';
+import { IN6_ADDR } from './common.ts';
 import { SCOPE_ID, SOCKADDR_IN } from './ws2def.ts';
 
 /** SOCKADDR_IN6, ws2ipdef.h: 28 bytes; since NDIS 6.30. */

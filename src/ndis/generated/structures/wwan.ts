@@ -9,7 +9,7 @@ import type {
 import {
   GUID,
 } from '../../../kernel/index.ts';
-import { NDIS_OBJECT_HEADER } from './stringsMisc.ts';
+import { NDIS_OBJECT_HEADER } from './common.ts';
 
 /** WWAN_LIST_HEADER, wwan.h: 8 bytes. */
 export interface WWAN_LIST_HEADER extends View {
