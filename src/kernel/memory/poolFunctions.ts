@@ -10,11 +10,6 @@ import type { Pointer } from '../edge.ts';
 import { DISPATCH_LEVEL } from '../generated/constants/basic.ts';
 import { BAD_POOL_CALLER } from '../generated/constants/bugCheck.ts';
 import {
-  PoolExtendedParameterMax,
-  PoolExtendedParameterNumaNode,
-  PoolExtendedParameterPriority,
-} from '../generated/constants/enumerations.ts';
-import {
   POOL_FLAG_NON_PAGED,
   POOL_FLAG_NON_PAGED_EXECUTE,
   POOL_FLAG_PAGED,
@@ -26,7 +21,10 @@ import {
   POOL_QUOTA_FAIL_INSTEAD_OF_RAISE,
   POOL_RAISE_IF_ALLOCATION_FAILURE,
   POOL_ZERO_ALLOCATION,
-} from '../generated/constants/memory.ts';
+  PoolExtendedParameterMax,
+  PoolExtendedParameterNumaNode,
+  PoolExtendedParameterPriority,
+} from '../generated/constants/common.ts';
 import { STATUS_INSUFFICIENT_RESOURCES, STATUS_QUOTA_EXCEEDED } from '../generated/constants/ntstatus.ts';
 import type { POOL_EXTENDED_PARAMETER } from '../generated/structures/index.ts';
 import { irqlName } from '../irql.ts';

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  REG_BINARY,
+  REG_DWORD_BIG_ENDIAN,
+  REG_EXPAND_SZ,
+  REG_MULTI_SZ,
+  REG_NONE,
+  REG_SZ,
+} from '../generated/constants/common.ts';
+import {
   STATUS_CANNOT_DELETE,
   STATUS_CHILD_MUST_BE_VOLATILE,
   STATUS_INSUFFICIENT_RESOURCES,
@@ -12,14 +20,6 @@ import {
   STATUS_REGISTRY_QUOTA_LIMIT,
   STATUS_SUCCESS,
 } from '../generated/constants/ntstatus.ts';
-import {
-  REG_BINARY,
-  REG_DWORD_BIG_ENDIAN,
-  REG_EXPAND_SZ,
-  REG_MULTI_SZ,
-  REG_NONE,
-  REG_SZ,
-} from '../generated/constants/wdm.ts';
 import { DEEPEST_KEY, foldName, LARGEST_VALUE, LONGEST_KEY_NAME, LONGEST_VALUE_NAME } from './key.ts';
 import { Registry } from './registry.ts';
 

@@ -18,7 +18,7 @@ import {
   REG_RESOURCE_LIST,
   REG_RESOURCE_REQUIREMENTS_LIST,
   REG_SZ,
-} from '../generated/constants/wdm.ts';
+} from '../generated/constants/common.ts';
 
 /** What the host reads and writes: text, list of texts, 32-bit number, 64-bit number, bytes. */
 export type RegistryData = string | readonly string[] | number | bigint | Uint8Array;
