@@ -62,7 +62,14 @@ const STATUS_GROUPS: Readonly<Record<string, string>> = {
 
 /** Modules left out of the index, as with structures: exported by `more.ts`. */
 const APART: ReadonlySet<string> = new Set([
-  ...['bus', 'eventLog', 'image', 'wmi', 'interfaceTypes', 'legacy5x', 'media', 'virtualization'],
+  'bus',
+  'eventLog',
+  'image',
+  'wmi',
+  'interfaceTypes',
+  'legacy5x',
+  'media',
+  'virtualization',
 ]);
 /** Modules that the sources import by name; the rest of the indexed ones are one, as with structures. */
 const NAMED: ReadonlySet<string> = new Set(['basic', 'bugCheck', 'ntstatus', 'oids', 'statuses']);
