@@ -48,15 +48,13 @@ for (const layout of declared) {
 const APART: Readonly<Record<Floor, ReadonlySet<string>>> = {
   kernel: new Set(['bus', 'context', 'image', 'power']),
   ndis: new Set([
-    ...[
-      'atm',
-      'condisCallManager',
-      'condisClient',
-      'condisMiniport',
-      'ipsecOffload',
-      'isolation',
-      'legacy5x',
-    ],
+    'atm',
+    'condisCallManager',
+    'condisClient',
+    'condisMiniport',
+    'ipsecOffload',
+    'isolation',
+    'legacy5x',
     'mediaLegacy',
     'monitor',
     'ndischimney',
