@@ -1,2 +1,3 @@
 /** The functions that drivers import from ntoskrnl and hal: a table for the seam, made of this floor's declarations. */
 export * from './memory/functions.ts';
+export * from './sync/functions.ts';

@@ -23,6 +23,8 @@ export * from './scheduler.ts';
 export * from './seam.ts';
 export * from './status.ts';
 export * from './statusName.ts';
+export * from './sync/index.ts';
 export * from './thread.ts';
 export * from './transientMemory.ts';
+export * from './waitableObject.ts';
 export * from './waits.ts';

@@ -7,12 +7,13 @@ import { type Address, KernelMemory, type PoolOptions } from '../memory/index.ts
 import type { EventBody, TraceSink } from '../trace/index.ts';
 import { Clock } from './clock.ts';
 import type { Driver } from './driver.ts';
-import { BugCheckError, MachineStoppedError, NdisboxError } from './errors.ts';
+import { BugCheckError, MachineStoppedError, NdisboxError, StatusException } from './errors.ts';
 import { KMODE_EXCEPTION_NOT_HANDLED } from './generated/constants/bugCheck.ts';
 import type { Irql } from './irql.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Thread } from './thread.ts';
+import { ThreadObject } from './waitableObject.ts';
 
 /** Something a driver did that the documentation forbids, or that its author should know. */
 export interface Finding {
@@ -171,7 +172,7 @@ export class Kernel {
     this.stop(
       new BugCheckError(
         KMODE_EXCEPTION_NOT_HANDLED,
-        [0, 0, 0, 0],
+        [error instanceof StatusException ? error.status : 0, 0, 0, 0],
         `an exception that nothing handles was thrown in ${where}: ${text}`,
         { cause: error },
       ),
@@ -185,7 +186,7 @@ export class Kernel {
 
   /** The opaque address that drivers know a thread by. */
   createThreadObject(id: number): Address {
-    return this.memory.objects.addressOf({ thread: id }, 'kernel');
+    return this.memory.objects.addressOf(new ThreadObject(id), 'kernel');
   }
 
   /** A thread is over: whoever waits for it goes on. Replaced by the thread concern. */

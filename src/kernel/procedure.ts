@@ -16,6 +16,8 @@ export interface WaitRequest {
   readonly timeout: number | null;
   /** Shown in traces and dumps, for example `KeWaitForSingleObject`. */
   readonly reason: string;
+  /** Names the behaviour of objects that have no DISPATCHER_HEADER (locks); see `namedBehaviours`. */
+  readonly as?: string;
 }
 
 /** What a state asks the run loop to do next. */

@@ -24,6 +24,13 @@ const MICROTASK_TURNS = 32;
 /** Steps of one thread between two looks at other work; a thread that goes on longer is preempted at a step. */
 const STEPS_PER_TURN = 10_000;
 
+/** DPCs that may wait in the queue of one processor; each KDPC is queued once, so a driver needs as many KDPCs. */
+const DPC_QUEUE_LIMIT = 65_536;
+/** DPCs that one processor may run before a thread runs or time goes on. */
+const DPC_CHAIN_LIMIT = 1_000_000;
+/** Bug check of a processor that stays at DISPATCH_LEVEL too long (bug check reference). */
+export const DPC_WATCHDOG_VIOLATION = 0x133;
+
 /** What ran, or why nothing could. */
 export type RunOutcome = 'idle' | 'stopped' | 'done';
 
@@ -39,6 +46,8 @@ export class Scheduler {
   /** Resolves when the thread that runs TypeScript code gives the token back. */
   #tokenReturned: (() => void) | null = null;
   #running = false;
+  /** Machine time when the chain of DPCs that the watchdog counts began. */
+  #chainBegan = -1;
 
   constructor(kernel: Kernel, processorCount: number) {
     this.#kernel = kernel;
@@ -49,6 +58,7 @@ export class Scheduler {
       dpcs: [],
       spinLocksHeld: 0,
       dpcActive: false,
+      dpcChain: 0,
     }));
     this.#current = this.processors[0];
     this.waits = new WaitTable(kernel, (thread, status) => this.#makeReady(thread, status));
@@ -74,7 +84,11 @@ export class Scheduler {
     target: Procedure<C, L>,
     context: C,
     locals: L,
-    options: { readonly priority?: number; readonly finished?: (value: number) => void } = {},
+    options: {
+      readonly priority?: number;
+      readonly affinity?: bigint;
+      readonly finished?: (value: number) => void;
+    } = {},
   ): Thread {
     const id = this.#nextThreadId++;
     const frame = createFrame(target, context, locals);
@@ -91,6 +105,8 @@ export class Scheduler {
       irql: PASSIVE_LEVEL,
       criticalRegionDepth: 0,
       exitStatus: 0,
+      affinity: options.affinity ?? null,
+      mutexes: [],
       inTypeScript: false,
     };
     this.#threads.set(id, thread);
@@ -166,9 +182,18 @@ export class Scheduler {
     return this.#running;
   }
 
-  /** Queues a DPC on a processor; the caller did the bookkeeping in the KDPC. */
+  /**
+   * Queues a DPC on a processor; the caller did the bookkeeping in the KDPC.
+   * @throws NdisboxError DPC_QUEUE_FULL at DPC_QUEUE_LIMIT.
+   */
   queueDpc(address: Address, processor: number, first: boolean): void {
     const queue = this.processors[processor].dpcs;
+    if (queue.length >= DPC_QUEUE_LIMIT) {
+      throw new NdisboxError(
+        'DPC_QUEUE_FULL',
+        `${DPC_QUEUE_LIMIT} DPCs wait on processor ${processor}; let it run below DISPATCH_LEVEL or use fewer KDPCs`,
+      );
+    }
     if (first) queue.unshift(address);
     else queue.push(address);
   }
@@ -176,8 +201,41 @@ export class Scheduler {
   /** Runs the DPCs of the current processor; called where its IRQL drops below DISPATCH_LEVEL. */
   drainDpcs(): void {
     const processor = this.#current;
-    while (processor.irql < DISPATCH_LEVEL && processor.dpcs.length > 0 && !processor.dpcActive)
+    while (processor.irql < DISPATCH_LEVEL && processor.dpcs.length > 0 && !processor.dpcActive) {
       this.#runDpcOn(processor);
+      // The driver that lowered the IRQL must not go on in a stopped machine.
+      if (this.#kernel.stopReason !== null) this.#kernel.refuse();
+    }
+  }
+
+  /** Takes a DPC out of the queue of a processor; false if it is not there. */
+  removeDpc(address: Address, processor: number): boolean {
+    const queue = this.processors[processor].dpcs;
+    const index = queue.indexOf(address);
+    if (index < 0) return false;
+    queue.splice(index, 1);
+    return true;
+  }
+
+  /** Runs every DPC that is queued now, on all processors, before it returns. The caller runs below DISPATCH_LEVEL. */
+  flushDpcs(): void {
+    const caller = this.#current;
+    for (const processor of this.processors) {
+      const queued = new Set(processor.dpcs);
+      for (const address of queued) {
+        if (
+          processor.dpcActive ||
+          processor.irql >= DISPATCH_LEVEL ||
+          !this.removeDpc(address, processor.number)
+        )
+          continue;
+        processor.dpcs.unshift(address);
+        this.#current = processor;
+        this.#runDpcOn(processor);
+        this.#current = caller;
+        if (this.#kernel.stopReason !== null) this.#kernel.refuse();
+      }
+    }
   }
 
   /**
@@ -217,6 +275,12 @@ export class Scheduler {
       throw new NdisboxError(
         'NO_THREAD',
         `${what} was called outside of any driver thread; call it from a handler`,
+      );
+    }
+    if (this.#current.dpcActive) {
+      throw new NdisboxError(
+        'WAIT_IN_DPC',
+        `${what} may have to wait and was called from a DPC on processor ${this.#current.number}; queue a work item`,
       );
     }
     if (!thread.inTypeScript) {
@@ -267,9 +331,30 @@ export class Scheduler {
     const before = processor.irql;
     processor.irql = DISPATCH_LEVEL;
     processor.dpcActive = true;
-    this.#guard('DPC', () => this.#kernel.runDpc(address));
+    try {
+      if (++processor.dpcChain > DPC_CHAIN_LIMIT) this.#reportDpcChain(processor, address);
+      this.#kernel.runDpc(address);
+    } catch (error) {
+      this.#kernel.stopForError(error, `a DPC on processor ${processor.number}`);
+    }
     processor.dpcActive = false;
     processor.irql = before;
+  }
+
+  /** Counts from 0 again if time went on since the chain began, else stops the machine. */
+  #reportDpcChain(processor: Processor, address: Address): void {
+    const { now } = this.#kernel.clock;
+    processor.dpcChain = 0;
+    if (now !== this.#chainBegan) {
+      this.#chainBegan = now;
+      return;
+    }
+    this.#kernel.bugCheck(
+      DPC_WATCHDOG_VIOLATION,
+      [1, DPC_CHAIN_LIMIT, DPC_CHAIN_LIMIT, address],
+      `processor ${processor.number} ran ${DPC_CHAIN_LIMIT} DPCs in a row while no time passed; ` +
+        `a DPC (now 0x${address.toString(16)}) queues itself for ever`,
+    );
   }
 
   #takeReady(): Thread | null {
@@ -286,10 +371,20 @@ export class Scheduler {
     this.#ready.push(thread);
   }
 
+  /** A processor that the thread may run on, by the seed. */
+  #chooseProcessor(thread: Thread): Processor {
+    const { processors } = this;
+    if (processors.length === 1) return processors[0];
+    const { affinity } = thread;
+    const allowed =
+      affinity === null ? processors : processors.filter((p) => (affinity >> BigInt(p.number)) & 1n);
+    return allowed.length === 1 ? allowed[0] : allowed[this.#kernel.random.below(allowed.length)];
+  }
+
   async #runThread(thread: Thread): Promise<void> {
-    const idle = this.processors.filter((p) => p.thread === null);
-    this.#current = idle.length === 1 ? idle[0] : idle[this.#kernel.random.below(idle.length)];
+    this.#current = this.#chooseProcessor(thread);
     const processor = this.#current;
+    processor.dpcChain = 0;
     processor.thread = thread;
     processor.irql = thread.irql;
     thread.state = 'running';
@@ -335,7 +430,7 @@ export class Scheduler {
       for (let steps = 0; thread.frames.length > floor; steps++) {
         const frame = thread.frames[thread.frames.length - 1];
         if (frame.kind === 'typescript') return;
-        if (steps >= STEPS_PER_TURN && floor === 0) {
+        if (steps >= STEPS_PER_TURN && floor === 0 && this.#current.irql < DISPATCH_LEVEL) {
           thread.state = 'ready';
           this.#ready.push(thread);
           this.#returnToken();

@@ -25,6 +25,7 @@ import type { Imports } from './edge.ts';
 import { irqlName } from './irql.ts';
 import type { Kernel } from './kernel.ts';
 import { TransientMemory } from './transientMemory.ts';
+import { LibraryObject } from './waitableObject.ts';
 
 type AnyFunction = (...args: unknown[]) => unknown;
 type AnyDeclaration<C> = FunctionDeclaration<C, unknown>;
@@ -360,9 +361,6 @@ export class Seam {
     });
   }
 }
-
-/** Base class of what the library keeps behind its handles: never handed to a TypeScript driver as its own object. */
-export class LibraryObject {}
 
 function observed(
   name: string,

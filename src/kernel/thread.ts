@@ -46,6 +46,10 @@ export interface Thread {
   /** Depth of KeEnterCriticalRegion. */
   criticalRegionDepth: number;
   exitStatus: number;
+  /** Bit n: the thread may run on processor n; null: on all. */
+  affinity: bigint | null;
+  /** Addresses of the KMUTANTs that it owns, in order of acquiring them. */
+  readonly mutexes: Address[];
   /** Set while TypeScript code of the thread holds the token. */
   inTypeScript: boolean;
 }
@@ -60,4 +64,6 @@ export interface Processor {
   /** Spin locks held by what runs here, for deadlock reports and for preemption points. */
   spinLocksHeld: number;
   dpcActive: boolean;
+  /** DPCs run here since a thread ran or time went on, for the watchdog. */
+  dpcChain: number;
 }

@@ -3,13 +3,19 @@
  * Implements KeWaitForSingleObject, KeWaitForMultipleObjects and KeDelayExecutionThread (wdm) for the scheduler.
  */
 
-import type { Address } from '../memory/index.ts';
-import { DISPATCHER_TYPE, type DispatcherBehaviour, dispatcherBehaviours } from './dispatcherObjects.ts';
+import { type Address, OBJECT_RANGE_START } from '../memory/index.ts';
+import {
+  DISPATCHER_TYPE,
+  type DispatcherBehaviour,
+  dispatcherBehaviours,
+  namedBehaviours,
+} from './dispatcherObjects.ts';
 import { NdisboxError } from './errors.ts';
-import { STATUS_TIMEOUT, STATUS_WAIT_0 } from './generated/constants/ntstatus.ts';
+import { STATUS_ABANDONED_WAIT_0, STATUS_TIMEOUT, STATUS_WAIT_0 } from './generated/constants/ntstatus.ts';
 import type { Kernel } from './kernel.ts';
 import type { WaitRequest } from './procedure.ts';
 import type { Thread } from './thread.ts';
+import { WaitableObject } from './waitableObject.ts';
 
 export class WaitTable {
   readonly #kernel: Kernel;
@@ -65,6 +71,11 @@ export class WaitTable {
     this.#end(thread, thread.wait.request.objects.length === 0 ? 0 : STATUS_TIMEOUT);
   }
 
+  /** The first thread that waits for an object, or null. */
+  firstWaiter(object: Address): Thread | null {
+    return this.#waiters.get(object)?.[0] ?? null;
+  }
+
   /** How many threads wait for an object. */
   waiterCount(object: Address): number {
     return this.#waiters.get(object)?.length ?? 0;
@@ -90,21 +101,33 @@ export class WaitTable {
     const { objects } = request;
     if (objects.length === 0) return null;
     if (request.type === 'all') {
-      if (!objects.every((object) => this.#behaviour(object).signaled(kernel, object, thread))) return null;
-      for (const object of objects) this.#behaviour(object).satisfy(kernel, object, thread);
-      return STATUS_WAIT_0;
+      for (const object of objects)
+        if (!this.#behaviour(object, request).signaled(kernel, object, thread)) return null;
+      let abandoned = -1;
+      for (const [index, object] of objects.entries())
+        if (this.#behaviour(object, request).satisfy(kernel, object, thread) && abandoned < 0)
+          abandoned = index;
+      return abandoned < 0 ? STATUS_WAIT_0 : STATUS_ABANDONED_WAIT_0 + abandoned;
     }
     for (const [index, object] of objects.entries()) {
-      const behaviour = this.#behaviour(object);
+      const behaviour = this.#behaviour(object, request);
       if (!behaviour.signaled(kernel, object, thread)) continue;
-      behaviour.satisfy(kernel, object, thread);
-      return STATUS_WAIT_0 + index;
+      const abandoned = behaviour.satisfy(kernel, object, thread);
+      return (abandoned ? STATUS_ABANDONED_WAIT_0 : STATUS_WAIT_0) + index;
     }
     return null;
   }
 
-  #behaviour(object: Address): DispatcherBehaviour {
-    const type = this.#kernel.memory.u8[object + DISPATCHER_TYPE];
+  #behaviour(object: Address, request: WaitRequest): DispatcherBehaviour {
+    if (request.as !== undefined) {
+      const named = namedBehaviours.get(request.as);
+      if (named !== undefined) return named;
+    }
+    if (object >= OBJECT_RANGE_START) {
+      const value = this.#kernel.memory.objects.valueAt(object);
+      if (value instanceof WaitableObject) return value.behaviour;
+    }
+    const type = object >= OBJECT_RANGE_START ? -1 : this.#kernel.memory.u8[object + DISPATCHER_TYPE];
     const behaviour = dispatcherBehaviours.get(type);
     if (behaviour === undefined) {
       throw new NdisboxError(

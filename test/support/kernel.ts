@@ -1,6 +1,7 @@
 /** A kernel, a driver and its imports for tests, without a machine around them. */
 
 import {
+  attachSynchronization,
   type Driver,
   declareCallback,
   type Imports,
@@ -63,6 +64,7 @@ export function createTestKernel<T extends Readonly<Record<string, unknown>>>(
     trace: { emit: (event) => events.push(event) },
     ...options,
   });
+  attachSynchronization(kernel);
   const seam = new Seam(
     kernel,
     { checks: true, trace: true, explore: (options.processors ?? 1) > 1, observe, ...options.seam },

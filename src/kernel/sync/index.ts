@@ -1,0 +1,18 @@
+/**
+ * Synchronization: plain functions for the floors above, then the functions that drivers import. Read in this order:
+ * IRQL, spin locks, DPCs, timers, waits, and what can be waited for.
+ */
+
+export * from './attach.ts';
+export * from './dpc.ts';
+export * from './dpcFunctions.ts';
+export * from './event.ts';
+export * from './irql.ts';
+export * from './mutex.ts';
+export * from './semaphore.ts';
+export * from './spinLock.ts';
+export * from './spinLockFunctions.ts';
+export * from './threadObject.ts';
+export * from './timer.ts';
+export * from './timerFunctions.ts';
+export * from './wait.ts';
