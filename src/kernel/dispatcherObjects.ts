@@ -5,9 +5,9 @@
  */
 
 import type { Address } from '../memory/index.ts';
-import { StatusException } from './errors.ts';
 import { STATUS_MUTANT_LIMIT_EXCEEDED } from './generated/constants/ntstatus.ts';
 import type { Kernel } from './kernel.ts';
+import { RaisedStatusError } from './raisedStatus.ts';
 import type { Thread } from './thread.ts';
 
 /** Offsets in DISPATCHER_HEADER. */
@@ -92,7 +92,7 @@ export const belongsToThread: DispatcherBehaviour = {
     const { memory } = kernel;
     const index = (address + DISPATCHER_SIGNAL_STATE) >> 2;
     if (memory.i32[index] === -0x8000_0000) {
-      throw new StatusException(
+      throw new RaisedStatusError(
         STATUS_MUTANT_LIMIT_EXCEEDED,
         `the mutex at 0x${address.toString(16)} was acquired more often than its count can hold`,
       );

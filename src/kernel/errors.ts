@@ -39,17 +39,3 @@ export class BugCheckError extends NdisboxError {
     this.parameters = parameters;
   }
 }
-
-/**
- * An exception that a kernel function raises at its caller, as ExRaiseStatus does: a driver may catch it; what no
- * driver catches is a bug check.
- */
-export class StatusException extends Error {
-  /** The NTSTATUS that was raised. */
-  readonly status: number;
-  constructor(status: number, message: string) {
-    super(`${message} (status 0x${(status >>> 0).toString(16)})`);
-    this.name = 'StatusException';
-    this.status = status;
-  }
-}

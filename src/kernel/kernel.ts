@@ -7,9 +7,10 @@ import { type Address, KernelMemory, type PoolOptions } from '../memory/index.ts
 import type { EventBody, TraceSink } from '../trace/index.ts';
 import { Clock } from './clock.ts';
 import type { Driver } from './driver.ts';
-import { BugCheckError, MachineStoppedError, NdisboxError, StatusException } from './errors.ts';
+import { BugCheckError, MachineStoppedError, NdisboxError } from './errors.ts';
 import { KMODE_EXCEPTION_NOT_HANDLED } from './generated/constants/bugCheck.ts';
 import type { Irql } from './irql.ts';
+import { RaisedStatusError } from './raisedStatus.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Thread } from './thread.ts';
@@ -172,7 +173,7 @@ export class Kernel {
     this.stop(
       new BugCheckError(
         KMODE_EXCEPTION_NOT_HANDLED,
-        [error instanceof StatusException ? error.status : 0, 0, 0, 0],
+        [error instanceof RaisedStatusError ? error.status : 0, 0, 0, 0],
         `an exception that nothing handles was thrown in ${where}: ${text}`,
         { cause: error },
       ),

@@ -10,8 +10,8 @@ import type { Driver } from '../driver.ts';
 import { NdisboxError } from '../errors.ts';
 import { DISPATCH_LEVEL } from '../generated/constants/basic.ts';
 import { DRIVER_UNLOADED_WITHOUT_CANCELLING_PENDING_OPERATIONS } from '../generated/constants/bugCheck.ts';
-import { HighImportance, LowImportance, MediumImportance } from '../generated/constants/enumerations.ts';
-import type { KDPC } from '../generated/structures/executive.ts';
+import { HighImportance, LowImportance, MediumImportance } from '../generated/constants/common.ts';
+import type { KDPC } from '../generated/structures/common.ts';
 import { type Kernel, perKernel } from '../kernel.ts';
 import { readContext, writeContext } from './memoryAccess.ts';
 

@@ -8,8 +8,7 @@ import {
   STATUS_SUCCESS,
   STATUS_UNSUCCESSFUL,
 } from '../generated/constants/ntstatus.ts';
-import type { PROCESSOR_NUMBER } from '../generated/structures/basic.ts';
-import type { KDPC } from '../generated/structures/executive.ts';
+import type { KDPC, PROCESSOR_NUMBER } from '../generated/structures/common.ts';
 import type { Kernel } from '../kernel.ts';
 import {
   bindDpcRoutine,

@@ -7,7 +7,7 @@ import type { Address } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
 import { DISPATCHER_SIGNAL_STATE, DispatcherType, initializeDispatcherHeader } from '../dispatcherObjects.ts';
 import type { Pointer } from '../edge.ts';
-import { KEVENT } from '../generated/structures/executive.ts';
+import { KEVENT } from '../generated/structures/common.ts';
 import type { Kernel } from '../kernel.ts';
 
 /** Makes the KEVENT at `event`. `synchronization`: one wait takes the signal; else it stays until it is reset. */

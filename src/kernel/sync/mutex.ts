@@ -14,10 +14,10 @@ import {
   ownerAddress,
 } from '../dispatcherObjects.ts';
 import type { Pointer } from '../edge.ts';
-import { StatusException } from '../errors.ts';
 import { STATUS_MUTANT_NOT_OWNED } from '../generated/constants/ntstatus.ts';
-import { KMUTANT } from '../generated/structures/executive.ts';
+import { KMUTANT } from '../generated/structures/common.ts';
 import type { Kernel } from '../kernel.ts';
+import { RaisedStatusError } from '../raisedStatus.ts';
 import type { Thread } from '../thread.ts';
 
 /** Makes a free mutex of the KMUTANT at `mutex`. */
@@ -36,7 +36,7 @@ export function releaseMutex(kernel: Kernel, mutex: Address): number {
   const index = (mutex + DISPATCHER_SIGNAL_STATE) >> 2;
   const before = memory.i32[index];
   if (before > 0 || memory.readPointer(mutex + MUTANT_OWNER) !== ownerAddress(thread)) {
-    throw new StatusException(
+    throw new RaisedStatusError(
       STATUS_MUTANT_NOT_OWNED,
       `KeReleaseMutex was called for the mutex at 0x${mutex.toString(16)} by a thread that does not own it`,
     );

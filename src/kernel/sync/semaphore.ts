@@ -7,10 +7,10 @@ import type { Address } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
 import { DISPATCHER_SIGNAL_STATE, DispatcherType, initializeDispatcherHeader } from '../dispatcherObjects.ts';
 import type { Pointer } from '../edge.ts';
-import { StatusException } from '../errors.ts';
 import { STATUS_SEMAPHORE_LIMIT_EXCEEDED } from '../generated/constants/ntstatus.ts';
-import { KSEMAPHORE } from '../generated/structures/executive.ts';
+import { KSEMAPHORE } from '../generated/structures/common.ts';
 import type { Kernel } from '../kernel.ts';
+import { RaisedStatusError } from '../raisedStatus.ts';
 
 const LIMIT = 24;
 
@@ -27,7 +27,7 @@ export function releaseSemaphore(kernel: Kernel, semaphore: Address, adjustment:
   const before = i32[index];
   const limit = i32[(semaphore + LIMIT) >> 2];
   if (adjustment < 1 || before + adjustment > limit) {
-    throw new StatusException(
+    throw new RaisedStatusError(
       STATUS_SEMAPHORE_LIMIT_EXCEEDED,
       `KeReleaseSemaphore would add ${adjustment} to ${before} of the semaphore at 0x${semaphore.toString(16)}, whose limit is ${limit}`,
     );

@@ -309,7 +309,7 @@ describe.each([1, 2, 4])('synchronization with %i processors', (processors) => {
       const m = machine(processors);
       await m.run(() => {
         m.imports.KeInitializeMutex(A, 0);
-        expect(() => m.imports.KeReleaseMutex(A, false)).toThrow(/0xc0000046/);
+        expect(() => m.imports.KeReleaseMutex(A, false)).toThrow(/STATUS_MUTANT_NOT_OWNED/);
       });
     });
 
@@ -320,7 +320,9 @@ describe.each([1, 2, 4])('synchronization with %i processors', (processors) => {
         await m.imports.KeWaitForSingleObject(A, 0, 0, false, null);
         m.kernel.memory.i32[(A + 4) >> 2] = -0x8000_0000;
         const zero = m.time(0n);
-        expect(() => m.imports.KeWaitForSingleObject(A, 0, 0, false, zero)).toThrow(/0xc0000191/);
+        expect(() => m.imports.KeWaitForSingleObject(A, 0, 0, false, zero)).toThrow(
+          /STATUS_MUTANT_LIMIT_EXCEEDED/,
+        );
         m.kernel.memory.i32[(A + 4) >> 2] = 0;
         m.imports.KeReleaseMutex(A, false);
       });
@@ -357,7 +359,7 @@ describe.each([1, 2, 4])('synchronization with %i processors', (processors) => {
       const m = machine(processors);
       await m.run(() => {
         m.imports.KeInitializeSemaphore(A, 1, 2);
-        expect(() => m.imports.KeReleaseSemaphore(A, 0, 2, false)).toThrow(/0xc0000047/);
+        expect(() => m.imports.KeReleaseSemaphore(A, 0, 2, false)).toThrow(/STATUS_SEMAPHORE_LIMIT_EXCEEDED/);
         expect(m.imports.KeReadStateSemaphore(A)).toBe(1);
       });
     });

@@ -3,7 +3,7 @@
 import type { Address } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
 import type { Pointer } from '../edge.ts';
-import type { KDPC, KTIMER } from '../generated/structures/executive.ts';
+import type { KDPC, KTIMER } from '../generated/structures/common.ts';
 import type { Kernel } from '../kernel.ts';
 import { cancelTimer, dueTimeOf, initializeTimer, readStateTimer, setTimer } from './timer.ts';
 

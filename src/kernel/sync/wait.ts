@@ -13,9 +13,8 @@ import {
   IRQL_NOT_LESS_OR_EQUAL,
   MAXIMUM_WAIT_OBJECTS_EXCEEDED,
 } from '../generated/constants/bugCheck.ts';
-import { MAXIMUM_WAIT_OBJECTS, THREAD_WAIT_OBJECTS } from '../generated/constants/wdm.ts';
-import type { LARGE_INTEGER } from '../generated/structures/basic.ts';
-import type { KWAIT_BLOCK } from '../generated/structures/executive.ts';
+import { MAXIMUM_WAIT_OBJECTS, THREAD_WAIT_OBJECTS } from '../generated/constants/common.ts';
+import type { KWAIT_BLOCK, LARGE_INTEGER } from '../generated/structures/common.ts';
 import { irqlName } from '../irql.ts';
 import type { Kernel } from '../kernel.ts';
 import { procedure, type WaitRequest } from '../procedure.ts';
