@@ -174,7 +174,7 @@ describe.each([1, 2, 4])('synchronization with %i processors', (processors) => {
         m.imports.KeSetEvent(A, 0, false);
       });
       await m.runAll();
-      expect(woken.toSorted()).toEqual([1, 1, 2, 2, 3, 3]);
+      expect(woken.toSorted((a, b) => a - b)).toEqual([1, 1, 2, 2, 3, 3]);
     });
 
     test('pulsing wakes who waits and leaves the event not signaled (ntddk/nf-ntddk-kepulseevent)', async () => {
@@ -194,7 +194,7 @@ describe.each([1, 2, 4])('synchronization with %i processors', (processors) => {
         expect(m.imports.KeReadStateEvent(A)).toBe(0);
       });
       await m.runAll();
-      expect(woken.toSorted()).toEqual([1, 2]);
+      expect(woken.toSorted((a, b) => a - b)).toEqual([1, 2]);
     });
   });
 
