@@ -15,6 +15,7 @@ export * from './generated/structures/index.ts';
 export * from './irql.ts';
 export * from './kernel.ts';
 export * from './memory/index.ts';
+export * from './objects/index.ts';
 export * from './procedure.ts';
 export * from './raisedStatus.ts';
 export * from './random.ts';

@@ -56,7 +56,7 @@ export class HandleTable {
   ): KernelHandle | null {
     if (this.#entries.size >= HANDLE_LIMIT) return null;
     const index = this.#takeIndex();
-    const handle = options.kernelHandle === true ? (0x8000_0000 | (index * 4)) | 0 : index * 4;
+    const handle = options.kernelHandle === true ? 0x8000_0000 | (index * 4) | 0 : index * 4;
     const driver = options.driver ?? null;
     this.#entries.set(index, { handle, object, access, driver });
     objectsOf(this.#kernel).reference(object);

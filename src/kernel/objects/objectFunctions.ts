@@ -13,7 +13,7 @@ import {
 import type { Kernel } from '../kernel.ts';
 import { procedure } from '../procedure.ts';
 import type { NTSTATUS } from '../status.ts';
-import { handleText, handlesOf, type KernelHandle, writeHandle } from './handleTable.ts';
+import { handlesOf, handleText, type KernelHandle, writeHandle } from './handleTable.ts';
 import { type KernelObject, objectsOf } from './objectManager.ts';
 
 /** ZwCurrentThread(). */
@@ -167,7 +167,8 @@ export const ObOpenObjectByPointer = declareFunction('ntoskrnl', {
     ): NTSTATUS => {
       const object = objectsOf(kernel).at(Object);
       if (object === undefined) return STATUS_OBJECT_TYPE_MISMATCH;
-      if (ObjectType !== 0 && objectsOf(kernel).typeName(ObjectType) !== object.type) return STATUS_OBJECT_TYPE_MISMATCH;
+      if (ObjectType !== 0 && objectsOf(kernel).typeName(ObjectType) !== object.type)
+        return STATUS_OBJECT_TYPE_MISMATCH;
       const kernelHandle = (HandleAttributes & 0x200) !== 0;
       const handle = handlesOf(kernel).open(object, DesiredAccess, { driver, kernelHandle });
       if (handle === null) return STATUS_INSUFFICIENT_RESOURCES;
