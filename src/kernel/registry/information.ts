@@ -16,7 +16,7 @@ import {
   KeyValueFullInformationAlign64,
   KeyValuePartialInformation,
   KeyValuePartialInformationAlign64,
-} from '../generated/constants/enumerations.ts';
+} from '../generated/constants/common.ts';
 import {
   STATUS_BUFFER_OVERFLOW,
   STATUS_BUFFER_TOO_SMALL,

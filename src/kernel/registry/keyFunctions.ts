@@ -5,13 +5,6 @@ import { declareFunction } from '../declaration.ts';
 import type { Driver } from '../driver.ts';
 import type { Handle, OutPointer, Pointer, TextPointer } from '../edge.ts';
 import {
-  STATUS_INVALID_PARAMETER,
-  STATUS_OBJECT_NAME_INVALID,
-  STATUS_OBJECT_NAME_NOT_FOUND,
-  STATUS_OBJECT_PATH_SYNTAX_BAD,
-  STATUS_SUCCESS,
-} from '../generated/constants/ntstatus.ts';
-import {
   KEY_CREATE_SUB_KEY,
   REG_CREATED_NEW_KEY,
   REG_OPENED_EXISTING_KEY,
@@ -19,7 +12,14 @@ import {
   REG_OPTION_NON_VOLATILE,
   REG_OPTION_OPEN_LINK,
   REG_OPTION_VOLATILE,
-} from '../generated/constants/wdm.ts';
+} from '../generated/constants/common.ts';
+import {
+  STATUS_INVALID_PARAMETER,
+  STATUS_OBJECT_NAME_INVALID,
+  STATUS_OBJECT_NAME_NOT_FOUND,
+  STATUS_OBJECT_PATH_SYNTAX_BAD,
+  STATUS_SUCCESS,
+} from '../generated/constants/ntstatus.ts';
 import type { OBJECT_ATTRIBUTES } from '../generated/structures/index.ts';
 import type { Kernel } from '../kernel.ts';
 import { readObjectAttributes } from '../objects/objectAttributes.ts';

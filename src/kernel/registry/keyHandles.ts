@@ -2,6 +2,7 @@
 
 import type { Address } from '../../memory/index.ts';
 import type { Driver } from '../driver.ts';
+import { KEY_ALL_ACCESS, KEY_EXECUTE, KEY_READ, KEY_WRITE } from '../generated/constants/common.ts';
 import {
   STATUS_ACCESS_DENIED,
   STATUS_INVALID_HANDLE,
@@ -9,7 +10,6 @@ import {
   STATUS_OBJECT_TYPE_MISMATCH,
   STATUS_SUCCESS,
 } from '../generated/constants/ntstatus.ts';
-import { KEY_ALL_ACCESS, KEY_EXECUTE, KEY_READ, KEY_WRITE } from '../generated/constants/wdm.ts';
 import type { Kernel } from '../kernel.ts';
 import { handlesOf, type KernelHandle } from '../objects/handleTable.ts';
 import { giveHandle } from '../objects/objectAttributes.ts';

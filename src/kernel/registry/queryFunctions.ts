@@ -4,16 +4,18 @@ import { readUnicodeString } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
 import type { Handle, OutPointer, TextPointer } from '../edge.ts';
 import {
+  KEY_ENUMERATE_SUB_KEYS,
+  KEY_QUERY_VALUE,
+  KEY_SET_VALUE,
   KeyCachedInformation,
   KeyFullInformation,
   KeyNameInformation,
-} from '../generated/constants/enumerations.ts';
+} from '../generated/constants/common.ts';
 import {
   STATUS_INVALID_PARAMETER,
   STATUS_NO_MORE_ENTRIES,
   STATUS_OBJECT_NAME_NOT_FOUND,
 } from '../generated/constants/ntstatus.ts';
-import { KEY_ENUMERATE_SUB_KEYS, KEY_QUERY_VALUE, KEY_SET_VALUE } from '../generated/constants/wdm.ts';
 import type { Kernel } from '../kernel.ts';
 import type { NTSTATUS } from '../status.ts';
 import { deliver, keyInformation, valueInformation } from './information.ts';

@@ -3,8 +3,8 @@ import { bytesAt, unicodeString, wideText } from '../../../test/support/cells.ts
 import { createTestKernel, type TestKernel } from '../../../test/support/kernel.ts';
 import { readTerminatedUtf16, readUnicodeString, readUtf16 } from '../../memory/index.ts';
 import { OBJ_CASE_INSENSITIVE, OBJ_KERNEL_HANDLE } from '../generated/constants/basic.ts';
+import * as wdm from '../generated/constants/common.ts';
 import * as status from '../generated/constants/ntstatus.ts';
-import * as wdm from '../generated/constants/wdm.ts';
 import { kernelStructures } from '../generated/structures/all.ts';
 import { handlesOf } from '../objects/handleTable.ts';
 import { InitializeObjectAttributes } from '../objects/objectAttributes.ts';

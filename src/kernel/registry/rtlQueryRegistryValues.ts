@@ -7,14 +7,6 @@ import { type Address, poolType, readTerminatedUtf16, writeUtf16 } from '../../m
 import { declareCallback, declareFunction } from '../declaration.ts';
 import type { Context, OutPointer } from '../edge.ts';
 import {
-  STATUS_BUFFER_TOO_SMALL,
-  STATUS_INSUFFICIENT_RESOURCES,
-  STATUS_INVALID_PARAMETER,
-  STATUS_OBJECT_NAME_NOT_FOUND,
-  STATUS_OBJECT_TYPE_MISMATCH,
-  STATUS_SUCCESS,
-} from '../generated/constants/ntstatus.ts';
-import {
   REG_EXPAND_SZ,
   REG_LINK,
   REG_MULTI_SZ,
@@ -29,7 +21,15 @@ import {
   RTL_QUERY_REGISTRY_TOPKEY,
   RTL_QUERY_REGISTRY_TYPECHECK,
   RTL_REGISTRY_OPTIONAL,
-} from '../generated/constants/wdm.ts';
+} from '../generated/constants/common.ts';
+import {
+  STATUS_BUFFER_TOO_SMALL,
+  STATUS_INSUFFICIENT_RESOURCES,
+  STATUS_INVALID_PARAMETER,
+  STATUS_OBJECT_NAME_NOT_FOUND,
+  STATUS_OBJECT_TYPE_MISMATCH,
+  STATUS_SUCCESS,
+} from '../generated/constants/ntstatus.ts';
 import type { Kernel } from '../kernel.ts';
 import { poolOf } from '../memory/kernelPool.ts';
 import { procedure } from '../procedure.ts';

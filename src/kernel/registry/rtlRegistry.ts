@@ -3,7 +3,6 @@
 import { type Address, readTerminatedUtf16 } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
 import type { OutPointer } from '../edge.ts';
-import { STATUS_INVALID_PARAMETER, STATUS_SUCCESS } from '../generated/constants/ntstatus.ts';
 import {
   RTL_REGISTRY_ABSOLUTE,
   RTL_REGISTRY_CONTROL,
@@ -14,7 +13,8 @@ import {
   RTL_REGISTRY_SERVICES,
   RTL_REGISTRY_USER,
   RTL_REGISTRY_WINDOWS_NT,
-} from '../generated/constants/wdm.ts';
+} from '../generated/constants/common.ts';
+import { STATUS_INVALID_PARAMETER, STATUS_SUCCESS } from '../generated/constants/ntstatus.ts';
 import type { Kernel } from '../kernel.ts';
 import { handlesOf } from '../objects/handleTable.ts';
 import type { NTSTATUS } from '../status.ts';
