@@ -43,11 +43,11 @@ export interface TestKernel<T> {
   readonly imports: Imports<T>;
   readonly events: TraceEvent[];
   /** Runs code as a thread of the driver at PASSIVE_LEVEL and gives what it returned; fails if the machine stopped. */
-  run<R>(code: () => R | Promise<R>): Promise<R>;
+  readonly run: <R>(code: () => R | Promise<R>) => Promise<R>;
   /** Starts a thread of the driver; `runAll` runs it. */
-  start(code: TestBody, name?: string): void;
+  readonly start: (code: TestBody, name?: string) => void;
   /** Runs until nothing is left to do. */
-  runAll(): Promise<void>;
+  readonly runAll: () => Promise<void>;
 }
 
 /** Makes a kernel whose test driver imports `declarations`. */
