@@ -129,8 +129,8 @@ export class Seam {
 
   #needsMarshalling(parameter: Parameter): boolean {
     const target = pointee(parameter.type);
-    if (target !== null && !NUMERIC_STRUCTURES.has(target) && this.#structures(target) !== undefined)
-      return true;
+    if (target !== null && NUMERIC_STRUCTURES.has(target)) return false;
+    if (target !== null && this.#structures(target) !== undefined) return true;
     return (
       isContext(parameter) ||
       isText(parameter.type) ||

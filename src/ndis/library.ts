@@ -20,6 +20,8 @@ export class NdisObject extends LibraryObject {
 export interface NdisOptions {
   /** Binding begins before the registering call returns instead of right after it; default false. */
   readonly bindInsideRegistration?: boolean;
+  /** Check the data of net buffers at every call that takes them; default false. */
+  readonly checks?: boolean;
 }
 
 export class NdisLibrary {

@@ -25,9 +25,11 @@ const BUILT_IN_COPY = 256;
 /** MDLs in a chain; a longer chain is taken for a cycle. */
 export const MDL_CHAIN_LIMIT = 0x1_0000;
 
-/** Copies bytes inside kernel memory; the ranges may overlap only where the built-in copy is used. */
+/** Copies bytes inside kernel memory; the ranges may overlap. */
 export function copyBytes(memory: KernelMemory, target: Address, source: Address, length: number): void {
-  if (length < BUILT_IN_COPY && ((target ^ source) & 3) === 0) {
+  // The loop goes upward, so it must not write what it has yet to read.
+  const apart = target <= source || target >= source + length;
+  if (length < BUILT_IN_COPY && apart && ((target ^ source) & 3) === 0) {
     const { i32, u8 } = memory;
     const end = source + length;
     let to = target;
