@@ -1,38 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { createTestKernel } from '../../../test/support/kernel.ts';
-import * as functions from '../functions.ts';
-import * as structures from '../generated/structures/index.ts';
-import type { StructureLookup } from '../seam.ts';
+import { bugCheckOf, syncMachine as machine } from '../../../test/support/syncMachine.ts';
 
 const A = 0x10_0000;
 const B = 0x10_0100;
 const C = 0x10_0200;
 const DPC = 0x10_0300;
-const TIMEOUT = 0x10_0400;
 const BLOCKS = 0x10_0500;
-
-// The lookup finds every declared structure by name; anything else exported there is no structure.
-const lookup = ((name: string) => Reflect.get(structures, name)) as StructureLookup;
-
-function machine(processors: number, seed = 1) {
-  const m = createTestKernel(functions, { processors, seed, structures: lookup });
-  return {
-    ...m,
-    /** A LARGE_INTEGER in memory. */
-    time: (value: bigint) => {
-      m.kernel.memory.data.setBigInt64(TIMEOUT, value, true);
-      return TIMEOUT;
-    },
-  };
-}
-
-async function bugCheckOf(run: Promise<unknown>): Promise<number> {
-  const error: unknown = await run.then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  return error instanceof Error && 'bugCheckCode' in error ? Number(error.bugCheckCode) : -1;
-}
 
 describe.each([1, 2, 4])('synchronization with %i processors', (processors) => {
   describe('IRQL', () => {
