@@ -13,6 +13,7 @@ import {
 import type { Kernel } from '../kernel.ts';
 import { procedure } from '../procedure.ts';
 import type { NTSTATUS } from '../status.ts';
+import { dereferenceThread, referenceThread, threadObjectAt } from '../sync/threadObject.ts';
 import { handlesOf, handleText, type KernelHandle, writeHandle } from './handleTable.ts';
 import { type KernelObject, objectsOf } from './objectManager.ts';
 
@@ -136,8 +137,7 @@ export const ObReferenceObjectByHandle = declareFunction('ntoskrnl', {
 function referenceCurrentThread(kernel: Kernel, out: Address): NTSTATUS {
   const { thread } = kernel.scheduler;
   if (thread === null) return STATUS_INVALID_HANDLE;
-  const object = objectsOf(kernel).at(thread.address);
-  if (object !== undefined) objectsOf(kernel).reference(object);
+  reference(kernel, thread.address);
   kernel.memory.writePointer(out, thread.address);
   return STATUS_SUCCESS;
 }
@@ -180,8 +180,6 @@ export const ObOpenObjectByPointer = declareFunction('ntoskrnl', {
 function knownObject(kernel: Kernel, address: Address, caller: string): KernelObject | null {
   const object = objectsOf(kernel).at(address);
   if (object !== undefined) return object;
-  // A thread is an object of the scheduler's until somebody opens it; its references need not be counted.
-  for (const thread of kernel.scheduler.threads) if (thread.address === address) return null;
   kernel.report(
     'NOT_AN_OBJECT',
     null,
@@ -215,6 +213,11 @@ export const ObReferenceObject = declareFunction('ntoskrnl', {
 });
 
 function reference(kernel: Kernel, address: Address): number {
+  const thread = threadObjectAt(kernel, address);
+  if (thread !== null) {
+    referenceThread(thread);
+    return thread.references;
+  }
   const object = knownObject(kernel, address, 'ObReferenceObject');
   if (object === null) return 1;
   objectsOf(kernel).reference(object);
@@ -245,6 +248,11 @@ export const ObDereferenceObject = declareFunction('ntoskrnl', {
 });
 
 function dereference(kernel: Kernel, address: Address): number {
+  const thread = threadObjectAt(kernel, address);
+  if (thread !== null) {
+    dereferenceThread(kernel, thread);
+    return thread.references;
+  }
   const object = knownObject(kernel, address, 'ObDereferenceObject');
   return object === null ? 1 : objectsOf(kernel).dereference(object);
 }

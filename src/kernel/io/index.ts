@@ -1,0 +1,3 @@
+/** The I/O manager. */
+
+export * from './driverObject.ts';

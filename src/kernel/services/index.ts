@@ -1,0 +1,4 @@
+/** Services and the life of drivers. */
+
+export * from './driverLife.ts';
+export * from './serviceRecord.ts';
