@@ -17,7 +17,7 @@ const has = (flag: string): boolean => process.argv.includes(flag);
 
 if (!has('--no-tests')) {
   rmSync(folder, { recursive: true, force: true });
-  execFileSync('npx', ['vitest', 'run', '--reporter=dot'], {
+  execFileSync('npx', ['vitest', 'run', '--reporter=agent'], {
     cwd: root,
     stdio: 'inherit',
     env: { ...process.env, NDISBOX_COVERAGE: '1' },

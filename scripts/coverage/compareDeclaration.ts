@@ -32,7 +32,7 @@ export function plainIrql(irql: string | undefined): string | undefined {
     .replace(/\(see Remarks section\)/, '')
     .replace(/^IRQL\s*/, '')
     .trim();
-  if (/^See Remarks/.test(text) || text === '') return undefined;
+  if (text.startsWith('See Remarks') || text === '') return undefined;
   if (text === 'Any level' || text === '<= HIGH_LEVEL') return 'any';
   const words = text
     .replace(/^Greater than or equal to/, '>=')
