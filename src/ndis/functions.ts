@@ -1,5 +1,17 @@
 /** The functions that drivers import from ndis: a table for the seam, made of this floor's declarations. */
 
+export * from './protocol/register.ts';
+export * from './protocol/bind.ts';
+export * from './protocol/open.ts';
+export * from './protocol/close.ts';
+export * from './protocol/unbind.ts';
+export * from './pnp/netPnPEvent.ts';
+export * from './miniport/register.ts';
+export * from './miniport/attributes.ts';
+export * from './miniport/complete.ts';
+export * from './intermediate/intermediate.ts';
+export * from './dataPath/send.ts';
+export * from './dataPath/receive.ts';
 export * from './netBuffer/allocation.ts';
 export * from './netBuffer/macros.ts';
 export * from './netBuffer/mdlFunctions.ts';

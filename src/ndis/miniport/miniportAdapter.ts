@@ -152,6 +152,15 @@ export class MiniportAdapter extends NdisObject {
     null;
   /** True while MiniportInitializeEx runs: attributes may be set. */
   initializing = false;
+  /** True while MiniportAddDevice runs: its attributes may be set. */
+  addingDevice = false;
+  /** The adapter was taken down and is no more part of the library. */
+  halted = false;
+  /** Why MiniportInitializeEx or MiniportAddDevice failed, NDIS_STATUS_SUCCESS while it did not. */
+  startStatus = 0;
+  /** Bindings that receive now, and the only one where there is one and it is promiscuous (dataPath/receivers.ts). */
+  receivers: readonly Binding[] = [];
+  soleReceiver: Binding | null = null;
 
   constructor(miniport: MiniportDriver, name: string, instanceName: string, ifIndex: number) {
     super();

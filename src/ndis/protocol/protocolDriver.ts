@@ -54,6 +54,8 @@ export class ProtocolDriver extends NdisObject {
   readonly bindings = new Set<Binding>();
   /** Set once NdisDeregisterProtocolDriver or an uninstall began: no new bindings. */
   closing = false;
+  /** True while ProtocolSetOptions runs. */
+  settingOptions = false;
   /** The miniport edge of the same intermediate driver (NdisIMAssociateMiniport). */
   associated: MiniportDriver | null = null;
 
@@ -143,6 +145,14 @@ export class Binding extends NdisObject {
   multicastList: Uint8Array = new Uint8Array(0);
   /** Event to signal when everything outstanding is back, 0 while nobody waits. */
   drainEvent: Address = 0;
+  /** Event that a completed close signals while an unbind waits for it, else 0. */
+  closeEvent: Address = 0;
+  /** NetEventRestart failed: the binding stays paused until the next restart of the stack. */
+  restartFailed = false;
+  /** Whether lists may be indicated to it: open, and Running or Restarting. */
+  get receiving(): boolean {
+    return (this.state === 'Running' || this.state === 'Restarting') && this.openState === 'open';
+  }
   /** An unbind was asked for and is queued. */
   unbindQueued = false;
 

@@ -12,10 +12,10 @@ export type StackOperation =
   /** Pauses a running stack, makes the requested bindings, and restarts it. */
   | { readonly kind: 'reconfigure'; readonly event: Address }
   | { readonly kind: 'unbind'; readonly binding: Address; readonly event: Address }
+  | { readonly kind: 'unbindProtocol'; readonly protocol: Address; readonly event: Address }
   | { readonly kind: 'halt'; readonly action: number; readonly event: Address }
   | { readonly kind: 'pause'; readonly reason: number; readonly event: Address }
-  | { readonly kind: 'restart'; readonly event: Address }
-  | { readonly kind: 'reset'; readonly event: Address };
+  | { readonly kind: 'restart'; readonly event: Address };
 
 /** Operations that may wait at one adapter; more are refused with NDIS_STATUS_RESOURCES. */
 export const OPERATION_LIMIT = 1024;

@@ -1,0 +1,12 @@
+/** Puts the library of a machine together. */
+
+import type { Kernel } from '../kernel/index.ts';
+import { NdisLibrary, type NdisOptions } from './library.ts';
+import { attachStackWorker } from './stack/worker.ts';
+
+/** The NDIS library over `kernel`, ready for drivers. */
+export function createNdis(kernel: Kernel, options: NdisOptions = {}): NdisLibrary {
+  const ndis = new NdisLibrary(kernel, options);
+  attachStackWorker(ndis);
+  return ndis;
+}

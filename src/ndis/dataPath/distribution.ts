@@ -1,0 +1,160 @@
+/**
+ * Handing one chain of received lists to several bindings. For each list the last binding that wants it gets it as
+ * its own; the others see it before that with NDIS_RECEIVE_FLAGS_RESOURCES and have to copy.
+ * Implements "Receiving Network Data" (network) and the packet filter rules of oid-gen-current-packet-filter.
+ */
+
+import { type Address, KERNEL_WINDOW_HIGH } from '../../memory/index.ts';
+import {
+  NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
+  NDIS_RECEIVE_FLAGS_RESOURCES,
+} from '../generated/constants/index.ts';
+import type { NdisLibrary } from '../library.ts';
+import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import { NBL_NEXT } from '../netBuffer/offsets.ts';
+import type { Binding } from '../protocol/protocolDriver.ts';
+import { accepts } from './accept.ts';
+
+/** Lists of one indication that are worked on at once; a longer chain is taken in pieces. */
+const PIECE = 256;
+/** Indications inside one another that have room of their own; deeper ones get fresh room. */
+const DEPTH = 8;
+
+/** Scratch room for one indication. */
+interface Room {
+  readonly lists: Int32Array;
+  /** Bit i: receiver i wants the list. */
+  readonly wanted: Int32Array;
+}
+
+export class Distribution {
+  readonly #ndis: NdisLibrary;
+  readonly #rooms: Room[] = Array.from({ length: DEPTH }, createRoom);
+  #depth = 0;
+
+  constructor(ndis: NdisLibrary) {
+    this.#ndis = ndis;
+  }
+
+  /** Indicates a chain to every binding of `adapter` that wants some of it. */
+  indicate(adapter: MiniportAdapter, chain: Address, port: number, flags: number): void {
+    const { i32 } = this.#ndis.memory;
+    const room = this.#depth < DEPTH ? this.#rooms[this.#depth] : createRoom();
+    this.#depth++;
+    try {
+      let list = chain;
+      while (list !== 0) {
+        let count = 0;
+        for (; list !== 0 && count < PIECE; list = i32[(list + NBL_NEXT) >> 2]) room.lists[count++] = list;
+        this.#piece(adapter, room, count, port, flags);
+        if ((flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0) this.#link(room.lists, count, list);
+      }
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #piece(adapter: MiniportAdapter, room: Room, count: number, port: number, flags: number): void {
+    const { memory } = this.#ndis;
+    const { receivers } = adapter;
+    const { lists, wanted } = room;
+    for (let i = 0; i < count; i++) {
+      let bits = 0;
+      for (let r = 0; r < receivers.length; r++) if (accepts(memory, receivers[r], lists[i])) bits |= 1 << r;
+      wanted[i] = bits;
+    }
+    const reclaimed = (flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0;
+    const lent = flags | NDIS_RECEIVE_FLAGS_RESOURCES;
+    for (let r = 0; r < receivers.length; r++)
+      this.#give(adapter, receivers[r], room, count, r, port, lent, !reclaimed);
+    if (reclaimed) return;
+    for (let r = 0; r < receivers.length; r++)
+      this.#give(adapter, receivers[r], room, count, r, port, flags, false);
+    this.#returnUnwanted(adapter, room, count, flags);
+  }
+
+  /**
+   * Indicates to receiver `r` the lists that it wants: with RESOURCES those that it does not get as its own (all of
+   * them where the miniport reclaims them), without it those of which it is the last to want them.
+   */
+  #give(
+    adapter: MiniportAdapter,
+    binding: Binding,
+    room: Room,
+    count: number,
+    r: number,
+    port: number,
+    flags: number,
+    onlyShared: boolean,
+  ): void {
+    const { i32 } = this.#ndis.memory;
+    const { lists, wanted } = room;
+    const bit = 1 << r;
+    const lent = (flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0;
+    let head = 0;
+    let tail = 0;
+    let number = 0;
+    for (let i = 0; i < count; i++) {
+      if ((wanted[i] & bit) === 0) continue;
+      const isLast = wanted[i] >> r === 1;
+      if (lent ? onlyShared && isLast : !isLast) continue;
+      const list = lists[i];
+      if (head === 0) head = list;
+      else {
+        i32[(tail + NBL_NEXT) >> 2] = list;
+        i32[(tail + NBL_NEXT + 4) >> 2] = KERNEL_WINDOW_HIGH;
+      }
+      tail = list;
+      number++;
+    }
+    if (head === 0) return;
+    i32[(tail + NBL_NEXT) >> 2] = 0;
+    i32[(tail + NBL_NEXT + 4) >> 2] = 0;
+    if (!lent) {
+      binding.receivesOutstanding += number;
+      adapter.receivesOutstanding += number;
+    }
+    const { kernel } = this.#ndis;
+    if (kernel.trace !== null) {
+      kernel.emit({
+        kind: 'hop',
+        from: adapter.label,
+        to: binding.protocol.name,
+        list: head,
+        verb: 'receive',
+      });
+    }
+    binding.receive(binding.context, head, port, number, flags);
+  }
+
+  #returnUnwanted(adapter: MiniportAdapter, room: Room, count: number, flags: number): void {
+    const { i32 } = this.#ndis.memory;
+    let head = 0;
+    let tail = 0;
+    for (let i = 0; i < count; i++) {
+      if (room.wanted[i] !== 0) continue;
+      const list = room.lists[i];
+      if (head === 0) head = list;
+      else {
+        i32[(tail + NBL_NEXT) >> 2] = list;
+        i32[(tail + NBL_NEXT + 4) >> 2] = KERNEL_WINDOW_HIGH;
+      }
+      tail = list;
+    }
+    if (head === 0) return;
+    i32[(tail + NBL_NEXT) >> 2] = 0;
+    i32[(tail + NBL_NEXT + 4) >> 2] = 0;
+    adapter.returnLists(adapter.context, head, flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
+  }
+
+  /** Restores the links of a chain that the miniport takes back. */
+  #link(lists: Int32Array, count: number, rest: Address): void {
+    const { memory } = this.#ndis;
+    for (let i = 0; i < count; i++)
+      memory.writePointer(lists[i] + NBL_NEXT, i + 1 < count ? lists[i + 1] : rest);
+  }
+}
+
+function createRoom(): Room {
+  return { lists: new Int32Array(PIECE), wanted: new Int32Array(PIECE) };
+}

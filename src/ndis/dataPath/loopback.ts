@@ -1,0 +1,161 @@
+/**
+ * Loopback by NDIS: frames that some binding of the sending adapter wants are copied and indicated to it by a DPC,
+ * never inside the send. Only for miniports with NDIS_MAC_OPTION_NO_LOOPBACK, which leave loopback to NDIS.
+ * Implements nf-ndis-ndissendnetbufferlists (NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK).
+ */
+
+import {
+  initializeDpc,
+  insertQueueDpc,
+  libraryDpcRoutine,
+  MDL,
+  MDL_MAPPED_TO_SYSTEM_VA,
+  MDL_SOURCE_IS_NONPAGED_POOL,
+  poolOf,
+} from '../../kernel/index.ts';
+import { type Address, PAGE_SIZE, poolType } from '../../memory/index.ts';
+import { NDIS_POOL_TAG } from '../events.ts';
+import {
+  NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
+  NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
+  NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK,
+} from '../generated/constants/index.ts';
+import { NET_BUFFER, NET_BUFFER_LIST } from '../generated/structures/index.ts';
+import { type NdisLibrary, perNdis } from '../library.ts';
+import { NB_NEXT, NBL_FIRST_NET_BUFFER, NBL_NBL_FLAGS, NBL_NEXT } from '../netBuffer/offsets.ts';
+import type { Binding } from '../protocol/protocolDriver.ts';
+import { accepts } from './accept.ts';
+
+/** Frames that may wait for indication; more are dropped, as a network would. */
+const QUEUE_LIMIT = 256;
+const KDPC_SIZE = 64;
+const MDL_AT = (NET_BUFFER_LIST.size + NET_BUFFER.size + 15) & ~15;
+const DATA_AT = MDL_AT + 64;
+
+/** A copy on its way to a binding. */
+interface Waiting {
+  readonly binding: Binding;
+  readonly list: Address;
+}
+
+class Loopback {
+  readonly #ndis: NdisLibrary;
+  readonly #waiting: Waiting[] = [];
+  readonly #dpc: Address;
+  /** Frames dropped because too many waited or memory was short. */
+  dropped = 0;
+
+  constructor(ndis: NdisLibrary) {
+    this.#ndis = ndis;
+    this.#dpc = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, KDPC_SIZE, NDIS_POOL_TAG, 0);
+    initializeDpc(
+      ndis.kernel,
+      this.#dpc,
+      libraryDpcRoutine(ndis.kernel, () => this.#deliver()),
+      0,
+    );
+  }
+
+  /** Queues a copy of one frame for a binding. */
+  queue(binding: Binding, buffer: Address): void {
+    const list = this.#waiting.length < QUEUE_LIMIT ? this.#copy(binding, buffer) : 0;
+    if (list === 0) {
+      this.dropped++;
+      return;
+    }
+    this.#waiting.push({ binding, list });
+    insertQueueDpc(this.#ndis.kernel, this.#dpc);
+  }
+
+  #copy(binding: Binding, buffer: Address): Address {
+    const { memory } = this.#ndis;
+    const { u8, u16, u32 } = memory;
+    const source = NET_BUFFER.at(memory, buffer);
+    const length = source.DataLength;
+    const list = poolOf(this.#ndis.kernel).allocateZeroed(
+      poolType.nonPagedNx,
+      DATA_AT + length,
+      NDIS_POOL_TAG,
+      0,
+    );
+    if (list === 0) return 0;
+    const copy = list + NET_BUFFER_LIST.size;
+    const mdl = list + MDL_AT;
+    const data = list + DATA_AT;
+    memory.writePointer(list + NBL_FIRST_NET_BUFFER, copy);
+    memory.writePointer(list + NET_BUFFER_LIST.offset.SourceHandle, binding.adapter.handle);
+    u32[(list + NBL_NBL_FLAGS) >> 2] = NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
+    memory.writePointer(copy + NET_BUFFER.offset.CurrentMdl, mdl);
+    memory.writePointer(copy + NET_BUFFER.offset.MdlChain, mdl);
+    u32[(copy + NET_BUFFER.offset.DataLength) >> 2] = length;
+    u16[(mdl + MDL.offset.Size) >> 1] = MDL.size + 16;
+    u16[(mdl + MDL.offset.MdlFlags) >> 1] = MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA;
+    memory.writePointer(mdl + MDL.offset.MappedSystemVa, data);
+    memory.writePointer(mdl + MDL.offset.StartVa, data & ~(PAGE_SIZE - 1));
+    u32[(mdl + MDL.offset.ByteOffset) >> 2] = data & (PAGE_SIZE - 1);
+    u32[(mdl + MDL.offset.ByteCount) >> 2] = length;
+    let at = data;
+    let offset = source.CurrentMdlOffset;
+    for (let from = source.CurrentMdl; from !== 0 && at < data + length; ) {
+      const view = MDL.at(memory, from);
+      const bytes = Math.min(view.ByteCount - offset, data + length - at);
+      u8.copyWithin(at, view.MappedSystemVa + offset, view.MappedSystemVa + offset + bytes);
+      at += bytes;
+      offset = 0;
+      from = view.Next;
+    }
+    return list;
+  }
+
+  #deliver(): void {
+    for (const { binding, list } of this.#waiting.splice(0)) {
+      if (!binding.receiving) {
+        poolOf(this.#ndis.kernel).free(list, NDIS_POOL_TAG);
+        continue;
+      }
+      binding.receivesOutstanding++;
+      binding.receive(binding.context, list, 0, 1, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
+    }
+  }
+}
+
+const loopbackOf = perNdis('loopback', (ndis) => new Loopback(ndis));
+
+/** Queues copies of the frames in `lists` for the bindings that want them. */
+export function loopBack(ndis: NdisLibrary, sender: Binding, lists: Address, flags: number): void {
+  const { i32 } = ndis.memory;
+  const { receivers } = sender.adapter;
+  for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
+    for (const binding of receivers) {
+      if (binding === sender && (flags & NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK) === 0) continue;
+      if (!accepts(ndis.memory, binding, list)) continue;
+      for (
+        let buffer = i32[(list + NBL_FIRST_NET_BUFFER) >> 2];
+        buffer !== 0;
+        buffer = i32[(buffer + NB_NEXT) >> 2]
+      ) {
+        loopbackOf(ndis).queue(binding, buffer);
+      }
+    }
+  }
+}
+
+/** Frees the looped-back lists of a returned chain; what is left belongs to the miniport. */
+export function freeLoopbackLists(ndis: NdisLibrary, lists: Address): Address {
+  const { memory } = ndis;
+  let head = 0;
+  let tail = 0;
+  for (let list = lists; list !== 0; ) {
+    const next = memory.readPointer(list + NBL_NEXT);
+    if ((memory.u32[(list + NBL_NBL_FLAGS) >> 2] & NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET) !== 0) {
+      poolOf(ndis.kernel).free(list, NDIS_POOL_TAG);
+    } else {
+      if (head === 0) head = list;
+      else memory.writePointer(tail + NBL_NEXT, list);
+      tail = list;
+    }
+    list = next;
+  }
+  if (tail !== 0) memory.writePointer(tail + NBL_NEXT, 0);
+  return head;
+}

@@ -1,0 +1,133 @@
+/**
+ * Receives: from the miniport to the bindings that want the frames, and back when they are returned.
+ * Implements nf-ndis-ndismindicatereceivenetbufferlists and nf-ndis-ndisreturnnetbufferlists.
+ */
+
+import { type Driver, declareFunction, type Handle } from '../../kernel/index.ts';
+import type { Address } from '../../memory/index.ts';
+import {
+  NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
+  NDIS_RECEIVE_FLAGS_RESOURCES,
+} from '../generated/constants/index.ts';
+import type { NdisLibrary } from '../library.ts';
+import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import { NBL_NBL_FLAGS, NBL_NEXT } from '../netBuffer/offsets.ts';
+import { Binding } from '../protocol/protocolDriver.ts';
+import { releaseIfDrained } from '../stack/drain.ts';
+import { Distribution } from './distribution.ts';
+import { freeLoopbackLists } from './loopback.ts';
+
+const INDICATE_PAGE = 'ndis/nf-ndis-ndismindicatereceivenetbufferlists';
+const RETURN_PAGE = 'ndis/nf-ndis-ndisreturnnetbufferlists';
+
+/**
+ * NdisMIndicateReceiveNetBufferLists: indicates received lists. Each binding gets those that its packet filter wants;
+ * what nobody wants goes straight back. Without NDIS_RECEIVE_FLAGS_RESOURCES the lists come back through
+ * MiniportReturnNetBufferLists, with it they are the miniport's again when the call returns. IRQL <= DISPATCH_LEVEL.
+ * Source: ndis/nf-ndis-ndismindicatereceivenetbufferlists.
+ */
+export const NdisMIndicateReceiveNetBufferLists = declareFunction('ndis', {
+  prototype:
+    'VOID NdisMIndicateReceiveNetBufferLists(NDIS_HANDLE MiniportAdapterHandle, PNET_BUFFER_LIST NetBufferList, NDIS_PORT_NUMBER PortNumber, ULONG NumberOfNetBufferLists, ULONG ReceiveFlags)',
+  irql: '<=DISPATCH_LEVEL',
+  waits: 'never',
+  since: '6.0',
+  page: INDICATE_PAGE,
+  implement: (ndis: NdisLibrary, driver) => {
+    const { kernel } = ndis;
+    const { objects } = ndis.memory;
+    const distribution = new Distribution(ndis);
+    return (
+      MiniportAdapterHandle: Handle,
+      NetBufferList: Address,
+      PortNumber: number,
+      NumberOfNetBufferLists: number,
+      ReceiveFlags: number,
+    ): void => {
+      const adapter = objects.valueAt(MiniportAdapterHandle);
+      if (!(adapter instanceof MiniportAdapter)) {
+        ndis.expect(
+          MiniportAdapterHandle,
+          MiniportAdapter,
+          driver,
+          'NdisMIndicateReceiveNetBufferLists',
+          INDICATE_PAGE,
+        );
+        return;
+      }
+      const sole = adapter.soleReceiver;
+      if (sole === null) return distribution.indicate(adapter, NetBufferList, PortNumber, ReceiveFlags);
+      if ((ReceiveFlags & NDIS_RECEIVE_FLAGS_RESOURCES) === 0) {
+        sole.receivesOutstanding += NumberOfNetBufferLists;
+        adapter.receivesOutstanding += NumberOfNetBufferLists;
+      }
+      if (kernel.trace !== null) {
+        kernel.emit({
+          kind: 'hop',
+          from: adapter.label,
+          to: sole.protocol.name,
+          list: NetBufferList,
+          verb: 'receive',
+        });
+      }
+      sole.receive(sole.context, NetBufferList, PortNumber, NumberOfNetBufferLists, ReceiveFlags);
+    };
+  },
+});
+
+/**
+ * NdisReturnNetBufferLists: gives received lists back to the miniport that indicated them. IRQL <= DISPATCH_LEVEL.
+ * Returning more than was received is the finding RETURNED_TWICE. Source: ndis/nf-ndis-ndisreturnnetbufferlists.
+ */
+export const NdisReturnNetBufferLists = declareFunction('ndis', {
+  prototype:
+    'VOID NdisReturnNetBufferLists(NDIS_HANDLE NdisBindingHandle, PNET_BUFFER_LIST NetBufferLists, ULONG ReturnFlags)',
+  irql: '<=DISPATCH_LEVEL',
+  waits: 'never',
+  since: '6.0',
+  page: RETURN_PAGE,
+  implement: (ndis: NdisLibrary, driver) => {
+    const { kernel } = ndis;
+    const { objects, i32, u32 } = ndis.memory;
+    return (NdisBindingHandle: Handle, NetBufferLists: Address, ReturnFlags: number): void => {
+      const binding = objects.valueAt(NdisBindingHandle);
+      if (!(binding instanceof Binding)) {
+        ndis.expect(NdisBindingHandle, Binding, driver, 'NdisReturnNetBufferLists', RETURN_PAGE);
+        return;
+      }
+      let count = 0;
+      let looped = 0;
+      for (let list: Address = NetBufferLists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
+        count++;
+        if ((u32[(list + NBL_NBL_FLAGS) >> 2] & NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET) !== 0) looped++;
+      }
+      if (count > binding.receivesOutstanding)
+        return reportReturnedTwice(ndis, driver, binding, NetBufferLists);
+      binding.receivesOutstanding -= count;
+      const { adapter } = binding;
+      let lists = NetBufferLists;
+      if (looped > 0) lists = freeLoopbackLists(ndis, NetBufferLists);
+      adapter.receivesOutstanding -= count - looped;
+      if (kernel.trace !== null) {
+        kernel.emit({
+          kind: 'hop',
+          from: binding.protocol.name,
+          to: adapter.label,
+          list: NetBufferLists,
+          verb: 'return',
+        });
+      }
+      if (lists !== 0) adapter.returnLists(adapter.context, lists, ReturnFlags);
+      if (binding.drainEvent !== 0) releaseIfDrained(ndis, binding);
+    };
+  },
+});
+
+function reportReturnedTwice(ndis: NdisLibrary, driver: Driver, binding: Binding, lists: Address): void {
+  ndis.kernel.report(
+    'RETURNED_TWICE',
+    driver,
+    `NdisReturnNetBufferLists: ${binding.label} returns more lists than it holds, from 0x${lists.toString(16)} on`,
+    RETURN_PAGE,
+  );
+}

@@ -1,0 +1,49 @@
+/** What is registered with the library of one machine: drivers, adapters, and who may bind to whom. */
+
+import { perNdis } from './library.ts';
+import type { MiniportAdapter } from './miniport/miniportAdapter.ts';
+import type { MiniportDriver } from './miniport/miniportDriver.ts';
+import type { ProtocolDriver } from './protocol/protocolDriver.ts';
+
+/** Adapters a machine may have at once. */
+export const ADAPTER_LIMIT = 65_536;
+
+/** Registered drivers and their adapters, in order of registration. */
+export class Inventory {
+  readonly protocols = new Set<ProtocolDriver>();
+  readonly miniports = new Set<MiniportDriver>();
+  readonly adapters = new Set<MiniportAdapter>();
+  /** Adapters by their device name in capitals. */
+  readonly adaptersByName = new Map<string, MiniportAdapter>();
+  /** Whether the configuration lets a protocol bind to an adapter. The machine sets it; by default all may. */
+  mayBind: (protocol: ProtocolDriver, adapter: MiniportAdapter) => boolean = () => true;
+  /** Starts the thread that works on an adapter's operations. Set when the library is put together. */
+  startWork: (adapter: MiniportAdapter) => void = () => {};
+  /** Interface index of the next adapter. */
+  nextIfIndex = 1;
+
+  /** Adds an adapter under its device name. */
+  addAdapter(adapter: MiniportAdapter): void {
+    this.adapters.add(adapter);
+    this.adaptersByName.set(adapter.deviceName.toUpperCase(), adapter);
+    adapter.miniport.adapters.add(adapter);
+  }
+
+  /** Forgets an adapter. */
+  removeAdapter(adapter: MiniportAdapter): void {
+    this.adapters.delete(adapter);
+    this.adaptersByName.delete(adapter.deviceName.toUpperCase());
+    adapter.miniport.adapters.delete(adapter);
+  }
+
+  /** Whether `protocol` is to be bound to `adapter`: configured so, and not over its own virtual miniports. */
+  shouldBind(protocol: ProtocolDriver, adapter: MiniportAdapter): boolean {
+    if (protocol.closing || protocol.handlers === null) return false;
+    if (protocol.associated !== null && protocol.associated === adapter.miniport) return false;
+    for (const binding of adapter.bindings) if (binding.protocol === protocol) return false;
+    return this.mayBind(protocol, adapter);
+  }
+}
+
+/** The inventory of a library. */
+export const inventoryOf = perNdis('inventory', () => new Inventory());

@@ -1,0 +1,173 @@
+/**
+ * Checking NDIS_MINIPORT_DRIVER_CHARACTERISTICS and copying what it holds.
+ * Implements ns-ndis-_ndis_miniport_driver_characteristics.
+ */
+
+import type { CallbackDeclaration, Driver } from '../../kernel/index.ts';
+import type { Address } from '../../memory/index.ts';
+import {
+  NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1,
+  NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+  NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3,
+  NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS,
+  NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1,
+  NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+  NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3,
+  NDIS_STATUS_BAD_CHARACTERISTICS,
+  NDIS_STATUS_BAD_VERSION,
+} from '../generated/constants/index.ts';
+import { NDIS_MINIPORT_DRIVER_CHARACTERISTICS } from '../generated/structures/index.ts';
+import type { NdisLibrary } from '../library.ts';
+import { checkHeader, type HeaderRule } from '../objectHeader.ts';
+import {
+  MINIPORT_CANCEL_DIRECT_OID_REQUEST,
+  MINIPORT_CANCEL_OID_REQUEST,
+  MINIPORT_DIRECT_OID_REQUEST,
+  MINIPORT_OID_REQUEST,
+  MINIPORT_SYNCHRONOUS_OID_REQUEST,
+} from '../oid/callbacks.ts';
+import { SET_OPTIONS } from '../protocol/callbacks.ts';
+import type { NDIS_STATUS } from '../status.ts';
+import { ndisVersionExists } from '../versions.ts';
+import {
+  MINIPORT_CANCEL_SEND,
+  MINIPORT_CHECK_FOR_HANG,
+  MINIPORT_DEVICE_PNP_EVENT_NOTIFY,
+  MINIPORT_HALT,
+  MINIPORT_INITIALIZE,
+  MINIPORT_PAUSE,
+  MINIPORT_RESET,
+  MINIPORT_RESTART,
+  MINIPORT_RETURN_NET_BUFFER_LISTS,
+  MINIPORT_SEND_NET_BUFFER_LISTS,
+  MINIPORT_SHUTDOWN,
+  MINIPORT_UNLOAD,
+} from './callbacks.ts';
+import type { MiniportHandlers } from './miniportDriver.ts';
+
+const CALL = 'NdisMRegisterMiniportDriver';
+
+const rule: HeaderRule = {
+  structure: 'NDIS_MINIPORT_DRIVER_CHARACTERISTICS',
+  type: NDIS_OBJECT_TYPE_MINIPORT_DRIVER_CHARACTERISTICS,
+  revisions: [
+    {
+      revision: NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1,
+      size: NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1,
+      minorVersion: 0,
+    },
+    {
+      revision: NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+      size: NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
+      minorVersion: 1,
+    },
+    {
+      revision: NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3,
+      size: NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3,
+      minorVersion: 80,
+    },
+  ],
+  page: 'ndis/ns-ndis-_ndis_miniport_driver_characteristics',
+};
+
+/** What a miniport driver said of itself. */
+export interface MiniportCharacteristics {
+  readonly minorVersion: number;
+  readonly flags: number;
+  readonly handlers: MiniportHandlers;
+}
+
+/** The checked copy of the characteristics at `address`, or the documented error. */
+export function readMiniportCharacteristics(
+  ndis: NdisLibrary,
+  driver: Driver,
+  address: Address,
+): MiniportCharacteristics | NDIS_STATUS {
+  const { memory, kernel } = ndis;
+  const revision = checkHeader(ndis, driver, CALL, address, rule);
+  if (revision === null) return NDIS_STATUS_BAD_CHARACTERISTICS;
+  const view = NDIS_MINIPORT_DRIVER_CHARACTERISTICS.at(memory, address);
+  if (!ndisVersionExists(view.MajorNdisVersion, view.MinorNdisVersion)) {
+    kernel.note(
+      CALL,
+      `${driver.name}: NDIS ${view.MajorNdisVersion}.${view.MinorNdisVersion} does not exist`,
+    );
+    return NDIS_STATUS_BAD_VERSION;
+  }
+  const missing: string[] = [];
+  const required = <F>(member: string, at: Address, declaration: CallbackDeclaration<F>) => {
+    const callback = driver.callback(at, declaration);
+    if (callback === null) missing.push(member);
+    return callback;
+  };
+  const handlers = {
+    setOptions: driver.callback(view.SetOptionsHandler, SET_OPTIONS),
+    initialize: required('InitializeHandlerEx', view.InitializeHandlerEx, MINIPORT_INITIALIZE),
+    halt: required('HaltHandlerEx', view.HaltHandlerEx, MINIPORT_HALT),
+    unload: required('UnloadHandler', view.UnloadHandler, MINIPORT_UNLOAD),
+    pause: required('PauseHandler', view.PauseHandler, MINIPORT_PAUSE),
+    restart: required('RestartHandler', view.RestartHandler, MINIPORT_RESTART),
+    oidRequest: required('OidRequestHandler', view.OidRequestHandler, MINIPORT_OID_REQUEST),
+    send: required(
+      'SendNetBufferListsHandler',
+      view.SendNetBufferListsHandler,
+      MINIPORT_SEND_NET_BUFFER_LISTS,
+    ),
+    returnLists: required(
+      'ReturnNetBufferListsHandler',
+      view.ReturnNetBufferListsHandler,
+      MINIPORT_RETURN_NET_BUFFER_LISTS,
+    ),
+    cancelSend: required('CancelSendHandler', view.CancelSendHandler, MINIPORT_CANCEL_SEND),
+    checkForHang: driver.callback(view.CheckForHangHandlerEx, MINIPORT_CHECK_FOR_HANG),
+    reset: driver.callback(view.ResetHandlerEx, MINIPORT_RESET),
+    devicePnPEventNotify: required(
+      'DevicePnPEventNotifyHandler',
+      view.DevicePnPEventNotifyHandler,
+      MINIPORT_DEVICE_PNP_EVENT_NOTIFY,
+    ),
+    shutdown: required('ShutdownHandlerEx', view.ShutdownHandlerEx, MINIPORT_SHUTDOWN),
+    cancelOidRequest: required(
+      'CancelOidRequestHandler',
+      view.CancelOidRequestHandler,
+      MINIPORT_CANCEL_OID_REQUEST,
+    ),
+    directOidRequest:
+      revision.revision >= NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2
+        ? driver.callback(view.DirectOidRequestHandler, MINIPORT_DIRECT_OID_REQUEST)
+        : null,
+    cancelDirectOidRequest:
+      revision.revision >= NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2
+        ? driver.callback(view.CancelDirectOidRequestHandler, MINIPORT_CANCEL_DIRECT_OID_REQUEST)
+        : null,
+    synchronousOidRequest:
+      revision.revision >= NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_3
+        ? driver.callback(view.SynchronousOidRequestHandler, MINIPORT_SYNCHRONOUS_OID_REQUEST)
+        : null,
+  };
+  if (handlers.checkForHang !== null && handlers.reset === null) missing.push('ResetHandlerEx');
+  if ((handlers.directOidRequest === null) !== (handlers.cancelDirectOidRequest === null)) {
+    missing.push('DirectOidRequestHandler or CancelDirectOidRequestHandler');
+  }
+  if (!isComplete(handlers) || missing.length > 0) {
+    kernel.note(CALL, `${driver.name}: required but missing: ${missing.join(', ')}`);
+    return NDIS_STATUS_BAD_CHARACTERISTICS;
+  }
+  return { minorVersion: view.MinorNdisVersion, flags: view.Flags, handlers };
+}
+
+const OPTIONAL: ReadonlySet<string> = new Set([
+  'setOptions',
+  'checkForHang',
+  'reset',
+  'directOidRequest',
+  'cancelDirectOidRequest',
+  'synchronousOidRequest',
+]);
+
+/** Whether every required handler is there. */
+function isComplete(
+  handlers: { readonly [K in keyof MiniportHandlers]: MiniportHandlers[K] | null },
+): handlers is MiniportHandlers {
+  return Object.entries(handlers).every(([name, callback]) => callback !== null || OPTIONAL.has(name));
+}

@@ -1,0 +1,63 @@
+/**
+ * Halting an adapter: the stack is paused, the bindings are undone from the top, then MiniportHaltEx runs.
+ * Implements "Stopping a Driver Stack" (network) and nc-ndis-miniport_halt.
+ */
+
+import { procedure } from '../../kernel/index.ts';
+import type { Address } from '../../memory/index.ts';
+import { NDIS_PAUSE_NDIS_INTERNAL, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
+import { inventoryOf } from '../inventory.ts';
+import type { NdisLibrary } from '../library.ts';
+import { unbindBinding } from '../protocol/unbind.ts';
+import { pauseStack } from '../stack/pauseRestart.ts';
+import { apply } from '../stateTable.ts';
+import { adapterStates, MiniportAdapter } from './miniportAdapter.ts';
+
+/** Takes an adapter down and out of the library, whatever its state. */
+export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; readonly action: number }>(
+  'NdisHaltAdapter',
+  {
+    start: (ndis, locals, step) =>
+      step.run('unbindNext', pauseStack, ndis, {
+        adapter: locals.adapter,
+        reason: NDIS_PAUSE_NDIS_INTERNAL,
+        parameters: 0,
+      }),
+    unbindNext: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      const binding = adapter?.bindings.find((candidate) => candidate.state === 'Paused');
+      if (adapter === null || binding === undefined) return step.go('halt');
+      return step.run('unbindNext', unbindBinding, ndis, { binding: binding.handle });
+    },
+    halt: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      const handlers = adapter?.miniport.handlers;
+      if (adapter === null || adapter.state !== 'Paused' || handlers === null || handlers === undefined) {
+        return step.go('removeDevice');
+      }
+      apply(ndis.kernel, adapterStates, adapter, 'MiniportHaltEx', adapter.miniport.driver);
+      return step.call('removeDevice', handlers.halt, adapter.context, locals.action);
+    },
+    removeDevice: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      const removeDevice = adapter?.miniport.removeDevice;
+      if (
+        adapter === null ||
+        removeDevice === null ||
+        removeDevice === undefined ||
+        adapter.addDeviceContext === 0
+      ) {
+        return step.go('over');
+      }
+      return step.call('over', removeDevice, ndis.contextValue(adapter.addDeviceContext));
+    },
+    over: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+      adapter.halted = true;
+      adapter.bindRequests.length = 0;
+      inventoryOf(ndis).removeAdapter(adapter);
+      return step.done(NDIS_STATUS_SUCCESS);
+    },
+  },
+);

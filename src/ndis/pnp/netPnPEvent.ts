@@ -1,0 +1,92 @@
+/**
+ * Plug and Play events to protocol drivers: sent one at a time, completed at once or later.
+ * Implements nc-ndis-protocol_net_pnp_event and nf-ndis-ndiscompletenetpnpevent.
+ */
+
+import { declareFunction, type Handle, procedure } from '../../kernel/index.ts';
+import type { Address } from '../../memory/index.ts';
+import { createEvent, freeEvent, signalEvent, waitFor } from '../events.ts';
+import { NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
+import { type NdisLibrary, perNdis } from '../library.ts';
+import { Binding } from '../protocol/protocolDriver.ts';
+
+/** An event that a protocol has not completed. */
+interface PendingEvent {
+  /** Event that the completion signals. */
+  readonly event: Address;
+  status: number | null;
+}
+
+/** Events in progress by the address of their NET_PNP_EVENT_NOTIFICATION. */
+const pendingOf = perNdis('pending PnP events', () => new Map<Address, PendingEvent>());
+
+/** Sends an event to a binding and waits until it is completed; the value is the final status. */
+export const sendNetPnPEvent = procedure<
+  NdisLibrary,
+  { readonly binding: Address; readonly notification: Address }
+>('NdisSendNetPnPEvent', {
+  start: (ndis, locals, step) => {
+    const binding = ndis.resolve(locals.binding, Binding);
+    const handler = binding?.protocol.handlers?.netPnPEvent;
+    if (binding === null || handler === undefined) return step.done(NDIS_STATUS_SUCCESS);
+    pendingOf(ndis).set(locals.notification, { event: createEvent(ndis.kernel), status: null });
+    return step.call('returned', handler, binding.context, locals.notification);
+  },
+  returned: (ndis, locals, step, result) => {
+    const pending = pendingOf(ndis).get(locals.notification);
+    if (pending === undefined) return step.done(result);
+    if (result !== NDIS_STATUS_PENDING) {
+      if (pending.status !== null) reportEarlyCompletion(ndis, locals.binding);
+      pending.status = result;
+      return step.go('completed');
+    }
+    return step.wait('completed', waitFor(pending.event, 'NdisCompleteNetPnPEvent'));
+  },
+  completed: (ndis, locals, step) => {
+    const pending = pendingOf(ndis).get(locals.notification);
+    pendingOf(ndis).delete(locals.notification);
+    if (pending === undefined) return step.done(NDIS_STATUS_SUCCESS);
+    freeEvent(ndis.kernel, pending.event);
+    return step.done(pending.status ?? NDIS_STATUS_SUCCESS);
+  },
+});
+
+function reportEarlyCompletion(ndis: NdisLibrary, handle: Address): void {
+  const binding = ndis.resolve(handle, Binding);
+  ndis.kernel.report(
+    'COMPLETED_WITHOUT_PENDING',
+    binding?.protocol.driver ?? null,
+    'ProtocolNetPnPEvent completed the event with NdisCompleteNetPnPEvent and did not return NDIS_STATUS_PENDING',
+    NdisCompleteNetPnPEvent.page,
+  );
+}
+
+/**
+ * NdisCompleteNetPnPEvent: completes an event for which ProtocolNetPnPEvent returned NDIS_STATUS_PENDING.
+ * IRQL PASSIVE_LEVEL. Completing an event that is not pending is the finding NOT_PENDING.
+ * Source: ndis/nf-ndis-ndiscompletenetpnpevent.
+ */
+export const NdisCompleteNetPnPEvent = declareFunction('ndis', {
+  prototype:
+    'VOID NdisCompleteNetPnPEvent(NDIS_HANDLE NdisBindingHandle, PNET_PNP_EVENT_NOTIFICATION NetPnPEventNotification, NDIS_STATUS Status)',
+  irql: 'PASSIVE_LEVEL',
+  waits: 'never',
+  since: '6.0',
+  page: 'ndis/nf-ndis-ndiscompletenetpnpevent',
+  implement:
+    (ndis: NdisLibrary, driver) =>
+    (_NdisBindingHandle: Handle, NetPnPEventNotification: Address, Status: number): void => {
+      const pending = pendingOf(ndis).get(NetPnPEventNotification);
+      if (pending === undefined || pending.status !== null) {
+        ndis.kernel.report(
+          'NOT_PENDING',
+          driver,
+          'NdisCompleteNetPnPEvent was called for an event that is not pending',
+          'ndis/nf-ndis-ndiscompletenetpnpevent',
+        );
+        return;
+      }
+      pending.status = Status;
+      signalEvent(ndis.kernel, pending.event);
+    },
+});

@@ -1,0 +1,75 @@
+/** NDIS_BIND_PARAMETERS as a protocol gets them. Implements ns-ndis-_ndis_bind_parameters. */
+
+import type { Address } from '../../memory/index.ts';
+import {
+  NDIS_BIND_PARAMETERS_REVISION_4,
+  NDIS_OBJECT_TYPE_BIND_PARAMETERS,
+  NDIS_SIZEOF_BIND_PARAMETERS_REVISION_4,
+} from '../generated/constants/index.ts';
+import { NDIS_BIND_PARAMETERS } from '../generated/structures/index.ts';
+import type { NdisLibrary } from '../library.ts';
+import { allocateStructure, allocateUnicodeString, freeLibraryMemory } from '../libraryMemory.ts';
+import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import type { ProtocolDriver } from './protocolDriver.ts';
+
+/** What NDIS tells `protocol` about `adapter`; 0 when memory is short. */
+export function allocateBindParameters(
+  ndis: NdisLibrary,
+  adapter: MiniportAdapter,
+  protocol: ProtocolDriver,
+): Address {
+  const { general, link } = adapter;
+  const name = allocateUnicodeString(ndis, adapter.deviceName);
+  const section = allocateUnicodeString(ndis, `${protocol.configurationKeyPath}\\Adapters\\${adapter.name}`);
+  if (general === null || name === 0 || section === 0) return 0;
+  const address = allocateStructure(ndis, NDIS_BIND_PARAMETERS, {
+    Header: {
+      Type: NDIS_OBJECT_TYPE_BIND_PARAMETERS,
+      Revision: NDIS_BIND_PARAMETERS_REVISION_4,
+      Size: NDIS_SIZEOF_BIND_PARAMETERS_REVISION_4,
+    },
+    ProtocolSection: section,
+    AdapterName: name,
+    MediaType: general.mediaType,
+    MtuSize: general.mtuSize,
+    MaxXmitLinkSpeed: general.maxXmitLinkSpeed,
+    XmitLinkSpeed: link.xmitLinkSpeed,
+    MaxRcvLinkSpeed: general.maxRcvLinkSpeed,
+    RcvLinkSpeed: link.rcvLinkSpeed,
+    MediaConnectState: link.mediaConnectState,
+    MediaDuplexState: link.mediaDuplexState,
+    LookaheadSize: general.lookaheadSize,
+    SupportedPacketFilters: general.supportedPacketFilters,
+    MaxMulticastListSize: general.maxMulticastListSize,
+    MacAddressLength: general.currentMacAddress.length,
+    CurrentMacAddress: general.currentMacAddress,
+    PhysicalMediumType: general.physicalMediumType,
+    BoundIfIndex: adapter.ifIndex,
+    LowestIfIndex: adapter.ifIndex,
+    AccessType: general.accessType,
+    DirectionType: general.directionType,
+    ConnectionType: general.connectionType,
+    IfType: general.ifType,
+    IfConnectorPresent: general.ifConnectorPresent,
+    DataBackFillSize: general.dataBackFillSize,
+    ContextBackFillSize: general.contextBackFillSize,
+    MacOptions: general.macOptions,
+    CompartmentId: 1,
+  });
+  const luid = (BigInt(general.ifType) << 48n) | (BigInt(adapter.netLuidIndex) << 24n);
+  if (address !== 0) {
+    const view = NDIS_BIND_PARAMETERS.at(ndis.memory, address);
+    view.BoundIfNetluid.Value = luid;
+    view.LowestIfNetluid.Value = luid;
+  }
+  return address;
+}
+
+/** Frees them. */
+export function freeBindParameters(ndis: NdisLibrary, address: Address): void {
+  if (address === 0) return;
+  const view = NDIS_BIND_PARAMETERS.at(ndis.memory, address);
+  freeLibraryMemory(ndis, view.AdapterName);
+  freeLibraryMemory(ndis, view.ProtocolSection);
+  freeLibraryMemory(ndis, address);
+}

@@ -1,0 +1,117 @@
+/**
+ * Closing a binding: the handle is invalid at once, the close is complete when everything outstanding is back.
+ * Implements nf-ndis-ndiscloseadapterex and nc-ndis-protocol_close_adapter_complete_ex.
+ */
+
+import { declareFunction, type Handle, procedure } from '../../kernel/index.ts';
+import type { Address } from '../../memory/index.ts';
+import { updateReceivers } from '../dataPath/receivers.ts';
+import { createEvent, freeEvent, signalEvent, waitFor } from '../events.ts';
+import {
+  NDIS_STATUS_FAILURE,
+  NDIS_STATUS_PENDING,
+  NDIS_STATUS_SUCCESS,
+} from '../generated/constants/index.ts';
+import { type NdisLibrary, NdisObject } from '../library.ts';
+import type { NDIS_STATUS } from '../status.ts';
+import { Binding } from './protocolDriver.ts';
+
+const PAGE = 'ndis/nf-ndis-ndiscloseadapterex';
+
+/** A close in progress: the binding's own handle is invalid already. */
+export class CloseOperation extends NdisObject {
+  readonly binding: Binding;
+  constructor(binding: Binding) {
+    super();
+    this.binding = binding;
+  }
+}
+
+/** Waits for what is outstanding, tells the miniport the smaller packet filter, and completes the close. */
+const closeBinding = procedure<NdisLibrary, { readonly close: Address; readonly inline: boolean }>(
+  'NdisCloseBinding',
+  {
+    start: (ndis, locals, step) => {
+      const binding = ndis.resolve(locals.close, CloseOperation)?.binding;
+      if (binding === undefined || binding.drained) return step.go('drained');
+      binding.drainEvent = createEvent(ndis.kernel);
+      return step.wait('drained', waitFor(binding.drainEvent, 'NdisCloseAdapterEx'));
+    },
+    drained: (ndis, locals, step) => {
+      const binding = ndis.resolve(locals.close, CloseOperation)?.binding;
+      if (binding === undefined) return step.done(NDIS_STATUS_SUCCESS);
+      freeEvent(ndis.kernel, binding.drainEvent);
+      binding.drainEvent = 0;
+      if (binding.packetFilter === 0) return step.go('complete');
+      binding.packetFilter = 0;
+      binding.multicastList = new Uint8Array(0);
+      updateReceivers(binding.adapter);
+      return step.go('complete');
+    },
+    complete: (ndis, locals, step) => {
+      const operation = ndis.resolve(locals.close, CloseOperation);
+      const handler = operation?.binding.protocol.handlers?.closeComplete;
+      if (operation === null) return step.done(NDIS_STATUS_SUCCESS);
+      const { binding } = operation;
+      finishClose(ndis, binding);
+      if (locals.inline || handler === undefined) return step.go('over');
+      return step.call('over', handler, binding.context);
+    },
+    over: (ndis, locals, step) => {
+      const operation = ndis.resolve(locals.close, CloseOperation);
+      if (operation !== null) {
+        signalEvent(ndis.kernel, operation.binding.closeEvent);
+        ndis.unregister(operation);
+      }
+      return step.done(NDIS_STATUS_SUCCESS);
+    },
+  },
+);
+
+/** Takes the binding off its adapter's data path. */
+export function finishClose(ndis: NdisLibrary, binding: Binding): void {
+  binding.openState = 'closed';
+  const index = binding.adapter.bindings.indexOf(binding);
+  if (index >= 0) binding.adapter.bindings.splice(index, 1);
+  updateReceivers(binding.adapter);
+  ndis.kernel.note('close', binding.label);
+}
+
+/**
+ * NdisCloseAdapterEx: closes a binding, from ProtocolUnbindAdapterEx or ProtocolBindAdapterEx. The handle is invalid
+ * from the call on. May complete later with ProtocolCloseAdapterCompleteEx: always where something is outstanding,
+ * otherwise the seed chooses. IRQL PASSIVE_LEVEL; may wait.
+ * @returns NDIS_STATUS_SUCCESS or NDIS_STATUS_PENDING; NDIS_STATUS_FAILURE for a handle that is not open (a finding).
+ * Source: ndis/nf-ndis-ndiscloseadapterex.
+ */
+export const NdisCloseAdapterEx = declareFunction('ndis', {
+  prototype: 'NDIS_STATUS NdisCloseAdapterEx(NDIS_HANDLE NdisBindingHandle)',
+  irql: 'PASSIVE_LEVEL',
+  waits: 'depends',
+  since: '6.0',
+  page: PAGE,
+  implement:
+    (ndis: NdisLibrary, driver) =>
+    (NdisBindingHandle: Handle): Promise<NDIS_STATUS> => {
+      const binding = ndis.expect(NdisBindingHandle, Binding, driver, 'NdisCloseAdapterEx', PAGE);
+      if (binding === null || binding.openState !== 'open') return Promise.resolve(NDIS_STATUS_FAILURE);
+      if (!binding.bindContext.active && !binding.unbindContext.active) {
+        ndis.kernel.report(
+          'CLOSE_OUTSIDE_OF_UNBIND',
+          driver,
+          'NdisCloseAdapterEx was called outside of ProtocolBindAdapterEx and ProtocolUnbindAdapterEx; call NdisUnbindAdapter',
+          PAGE,
+        );
+      }
+      binding.openState = 'closing';
+      updateReceivers(binding.adapter);
+      const close = ndis.register(new CloseOperation(binding));
+      ndis.unregister(binding);
+      const { scheduler, random } = ndis.kernel;
+      if (binding.drained && random.chance(1, 2)) {
+        return scheduler.execute(closeBinding, ndis, { close, inline: true });
+      }
+      scheduler.createThread('NDIS close', closeBinding, ndis, { close, inline: false });
+      return Promise.resolve(NDIS_STATUS_PENDING);
+    },
+});

@@ -1,0 +1,173 @@
+/**
+ * Pausing a stack from the top down and restarting it from the bottom up.
+ * Implements "Pausing a Driver Stack" and "Restarting a Driver Stack" (network).
+ */
+
+import { procedure } from '../../kernel/index.ts';
+import type { Address } from '../../memory/index.ts';
+import { createEvent, freeEvent, waitFor } from '../events.ts';
+import {
+  NDIS_MINIPORT_PAUSE_PARAMETERS_REVISION_1,
+  NDIS_MINIPORT_RESTART_PARAMETERS_REVISION_1,
+  NDIS_OBJECT_TYPE_DEFAULT,
+  NDIS_STATUS_PENDING,
+  NDIS_STATUS_SUCCESS,
+} from '../generated/constants/index.ts';
+import {
+  NDIS_MINIPORT_PAUSE_PARAMETERS,
+  NDIS_MINIPORT_RESTART_PARAMETERS,
+} from '../generated/structures/index.ts';
+import type { NdisLibrary } from '../library.ts';
+import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
+import { adapterStates, MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import { pauseBinding, restartBinding } from '../protocol/pauseBinding.ts';
+import { apply } from '../stateTable.ts';
+import {
+  allocateRestartAttributes,
+  freeRestartAttributes,
+  takeRestartAttributes,
+} from './restartAttributes.ts';
+
+/** Pauses the bindings of a running adapter, then the adapter. The value is NDIS_STATUS_SUCCESS: no pause may fail. */
+export const pauseStack = procedure<
+  NdisLibrary,
+  { readonly adapter: Address; readonly reason: number; parameters: Address }
+>('NdisPauseStack', {
+  start: (ndis, locals, step) => {
+    const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+    if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+    const running = adapter.bindings.find((binding) => binding.state === 'Running');
+    if (running === undefined) return step.go('pauseMiniport');
+    return step.run('start', pauseBinding, ndis, {
+      binding: running.handle,
+      reason: locals.reason,
+      notification: 0,
+      parameters: 0,
+    });
+  },
+  pauseMiniport: (ndis, locals, step) => {
+    const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+    const handlers = adapter?.miniport.handlers;
+    if (adapter === null || handlers === null || handlers === undefined)
+      return step.done(NDIS_STATUS_SUCCESS);
+    if (adapter.state !== 'Running') return step.done(NDIS_STATUS_SUCCESS);
+    apply(ndis.kernel, adapterStates, adapter, 'MiniportPause', adapter.miniport.driver);
+    adapter.running = false;
+    adapter.pending = { kind: 'pause', event: createEvent(ndis.kernel), status: NDIS_STATUS_SUCCESS };
+    locals.parameters = allocateStructure(ndis, NDIS_MINIPORT_PAUSE_PARAMETERS, {
+      Header: {
+        Type: NDIS_OBJECT_TYPE_DEFAULT,
+        Revision: NDIS_MINIPORT_PAUSE_PARAMETERS_REVISION_1,
+        Size: NDIS_MINIPORT_PAUSE_PARAMETERS.size,
+      },
+      PauseReason: locals.reason,
+    });
+    return step.call('returned', handlers.pause, adapter.context, locals.parameters);
+  },
+  returned: (ndis, locals, step, result) => {
+    const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+    if (adapter === null || adapter.pending === null) return step.go('over');
+    if (result === NDIS_STATUS_PENDING) {
+      return step.wait('over', waitFor(adapter.pending.event, 'NdisMPauseComplete'));
+    }
+    if (result !== NDIS_STATUS_SUCCESS) {
+      ndis.kernel.report(
+        'PAUSE_FAILED',
+        adapter.miniport.driver,
+        `MiniportPause of ${adapter.label} returned 0x${result.toString(16)}; a pause cannot fail`,
+        'ndis/nc-ndis-miniport_pause',
+      );
+    }
+    return step.go('over');
+  },
+  over: (ndis, locals, step) => {
+    freeLibraryMemory(ndis, locals.parameters);
+    const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+    if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+    if (adapter.pending !== null) freeEvent(ndis.kernel, adapter.pending.event);
+    adapter.pending = null;
+    apply(ndis.kernel, adapterStates, adapter, 'PauseComplete', adapter.miniport.driver);
+    reportOutstanding(ndis, adapter);
+    return step.done(NDIS_STATUS_SUCCESS);
+  },
+});
+
+/** After a pause nothing may be under way. */
+function reportOutstanding(ndis: NdisLibrary, adapter: MiniportAdapter): void {
+  if (adapter.sendsOutstanding === 0 && adapter.receivesOutstanding === 0) return;
+  ndis.kernel.report(
+    'PAUSED_WITH_LISTS_OUTSTANDING',
+    adapter.miniport.driver,
+    `${adapter.label} completed its pause while ${adapter.sendsOutstanding} sent lists were not completed and ` +
+      `${adapter.receivesOutstanding} indicated lists were not back`,
+    'network/pausing-an-adapter',
+  );
+}
+
+/** Restarts a paused adapter, then its bindings. The value is the status of MiniportRestart. */
+export const restartStack = procedure<NdisLibrary, { readonly adapter: Address; parameters: Address }>(
+  'NdisRestartStack',
+  {
+    start: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      const handlers = adapter?.miniport.handlers;
+      if (adapter === null || handlers === null || handlers === undefined || adapter.state !== 'Paused') {
+        return step.done(NDIS_STATUS_SUCCESS);
+      }
+      for (const binding of adapter.bindings) binding.restartFailed = false;
+      apply(ndis.kernel, adapterStates, adapter, 'MiniportRestart', adapter.miniport.driver);
+      adapter.pending = { kind: 'restart', event: createEvent(ndis.kernel), status: NDIS_STATUS_SUCCESS };
+      locals.parameters = allocateStructure(ndis, NDIS_MINIPORT_RESTART_PARAMETERS, {
+        Header: {
+          Type: NDIS_OBJECT_TYPE_DEFAULT,
+          Revision: NDIS_MINIPORT_RESTART_PARAMETERS_REVISION_1,
+          Size: NDIS_MINIPORT_RESTART_PARAMETERS.size,
+        },
+        RestartAttributes: allocateRestartAttributes(ndis, adapter),
+      });
+      return step.call('returned', handlers.restart, adapter.context, locals.parameters);
+    },
+    returned: (ndis, locals, step, result) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null || adapter.pending === null) return step.done(NDIS_STATUS_SUCCESS);
+      if (result === NDIS_STATUS_PENDING) {
+        return step.wait('over', waitFor(adapter.pending.event, 'NdisMRestartComplete'));
+      }
+      adapter.pending.status = result;
+      return step.go('over');
+    },
+    over: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+      const status = adapter.pending?.status ?? NDIS_STATUS_SUCCESS;
+      if (adapter.pending !== null) freeEvent(ndis.kernel, adapter.pending.event);
+      adapter.pending = null;
+      const restarted = status === NDIS_STATUS_SUCCESS;
+      if (restarted) takeRestartAttributes(ndis, adapter, locals.parameters);
+      freeRestartAttributes(ndis, locals.parameters);
+      freeLibraryMemory(ndis, locals.parameters);
+      apply(
+        ndis.kernel,
+        adapterStates,
+        adapter,
+        restarted ? 'RestartComplete' : 'RestartFailed',
+        adapter.miniport.driver,
+      );
+      if (!restarted) return step.done(status);
+      adapter.running = true;
+      return step.go('restartBindings');
+    },
+    restartBindings: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      const paused = adapter?.bindings.find(
+        (binding) => binding.state === 'Paused' && !binding.restartFailed,
+      );
+      if (adapter === null || paused === undefined) return step.done(NDIS_STATUS_SUCCESS);
+      return step.run('restartBindings', restartBinding, ndis, {
+        binding: paused.handle,
+        notification: 0,
+        parameters: 0,
+      });
+    },
+  },
+);

@@ -1,0 +1,89 @@
+/**
+ * The restart attributes that a miniport may change while it restarts: a list whose first entry holds the general
+ * attributes. Implements ns-ndis-_ndis_restart_attributes and ns-ndis-_ndis_restart_general_attributes.
+ */
+
+import { poolOf } from '../../kernel/index.ts';
+import { type Address, poolType } from '../../memory/index.ts';
+import { NDIS_POOL_TAG } from '../events.ts';
+import {
+  NDIS_OBJECT_TYPE_DEFAULT,
+  NDIS_RESTART_GENERAL_ATTRIBUTES_REVISION_2,
+  NDIS_SIZEOF_RESTART_GENERAL_ATTRIBUTES_REVISION_2,
+  OID_GEN_MINIPORT_RESTART_ATTRIBUTES,
+} from '../generated/constants/index.ts';
+import {
+  NDIS_MINIPORT_RESTART_PARAMETERS,
+  NDIS_RESTART_ATTRIBUTES,
+  NDIS_RESTART_GENERAL_ATTRIBUTES,
+} from '../generated/structures/index.ts';
+import type { NdisLibrary } from '../library.ts';
+import { freeLibraryMemory } from '../libraryMemory.ts';
+import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+
+/** Entries of a list that are looked at; a longer list is cut there. */
+const ENTRY_LIMIT = 64;
+const DATA = NDIS_RESTART_ATTRIBUTES.offset.Data;
+
+/** A list with the general attributes of `adapter`; 0 when memory is short or the adapter has none. */
+export function allocateRestartAttributes(ndis: NdisLibrary, adapter: MiniportAdapter): Address {
+  const { general } = adapter;
+  if (general === null) return 0;
+  const size = DATA + NDIS_RESTART_GENERAL_ATTRIBUTES.size;
+  const entry = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, size, NDIS_POOL_TAG, 0);
+  if (entry === 0) return 0;
+  const view = NDIS_RESTART_ATTRIBUTES.at(ndis.memory, entry);
+  view.Oid = OID_GEN_MINIPORT_RESTART_ATTRIBUTES;
+  view.DataLength = NDIS_RESTART_GENERAL_ATTRIBUTES.size;
+  NDIS_RESTART_GENERAL_ATTRIBUTES.fill(ndis.memory, entry + DATA, {
+    Header: {
+      Type: NDIS_OBJECT_TYPE_DEFAULT,
+      Revision: NDIS_RESTART_GENERAL_ATTRIBUTES_REVISION_2,
+      Size: NDIS_SIZEOF_RESTART_GENERAL_ATTRIBUTES_REVISION_2,
+    },
+    MtuSize: general.mtuSize,
+    MaxXmitLinkSpeed: general.maxXmitLinkSpeed,
+    MaxRcvLinkSpeed: general.maxRcvLinkSpeed,
+    LookaheadSize: general.lookaheadSize,
+    MacOptions: general.macOptions,
+    SupportedPacketFilters: general.supportedPacketFilters,
+    MaxMulticastListSize: general.maxMulticastListSize,
+    AccessType: general.accessType,
+    ConnectionType: general.connectionType,
+    SupportedStatistics: general.supportedStatistics,
+  });
+  return entry;
+}
+
+/** Takes over what the miniport changed. */
+export function takeRestartAttributes(
+  ndis: NdisLibrary,
+  adapter: MiniportAdapter,
+  parameters: Address,
+): void {
+  if (parameters === 0 || adapter.general === null) return;
+  const { memory } = ndis;
+  for (const entry of entries(ndis, parameters)) {
+    const view = NDIS_RESTART_ATTRIBUTES.at(memory, entry);
+    if (view.Oid !== OID_GEN_MINIPORT_RESTART_ATTRIBUTES) continue;
+    const general = NDIS_RESTART_GENERAL_ATTRIBUTES.at(memory, entry + DATA);
+    adapter.general.mtuSize = general.MtuSize;
+    adapter.general.lookaheadSize = general.LookaheadSize;
+  }
+}
+
+/** Frees the list: it belongs to NDIS, what the miniport added included. */
+export function freeRestartAttributes(ndis: NdisLibrary, parameters: Address): void {
+  if (parameters === 0) return;
+  for (const entry of entries(ndis, parameters)) freeLibraryMemory(ndis, entry);
+  NDIS_MINIPORT_RESTART_PARAMETERS.at(ndis.memory, parameters).RestartAttributes = 0;
+}
+
+function* entries(ndis: NdisLibrary, parameters: Address): Generator<Address> {
+  let entry = NDIS_MINIPORT_RESTART_PARAMETERS.at(ndis.memory, parameters).RestartAttributes;
+  for (let count = 0; entry !== 0 && count < ENTRY_LIMIT; count++) {
+    const next = NDIS_RESTART_ATTRIBUTES.at(ndis.memory, entry).Next;
+    yield entry;
+    entry = next;
+  }
+}
