@@ -23,3 +23,4 @@ export * from './virtualWireHost.ts';
 export * from './wire.ts';
 export * from './wireDecorator.ts';
 export * from './wireError.ts';
+export * from './wireOptions.ts';
