@@ -9,31 +9,23 @@ import { type Address, type Generations, PAGE_SIZE } from './memory.ts';
 import { PAGE_EXECUTE, PAGE_READ_WRITE, type Pages, pagesOfSize } from './pages.ts';
 import { PoolAccounts, type PoolUse } from './poolAccounts.ts';
 import { type PoolBlock, type PoolFault, type PoolFaultKind, type PoolType, poolType } from './poolBlock.ts';
+import { CLASS_COUNT, CLASS_OF, CLASS_SIZES, LARGE_LIST, LIST_COUNT, RECIPROCAL } from './poolClasses.ts';
+import { ALLOCATED_FILL, FREED_FILL, fillRange, firstOther, RED_ZONE, RED_ZONE_FILL } from './poolZones.ts';
 
-/** Blocks of each class; every class fills a page as well as its multiple of 16 allows. */
-const CLASS_SIZES = [
-  16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240, 256, 288, 336, 368, 400, 448, 512, 576,
-  672, 816, 1024, 1360, 2048, 4096,
-];
-const CLASS_COUNT = CLASS_SIZES.length;
-const LIST_COUNT = CLASS_COUNT * 3;
-/** Stands for blocks with pages of their own. */
-const LARGE_LIST = LIST_COUNT;
-/** Smallest class that holds n 16-byte units. */
-const CLASS_OF = Uint8Array.from({ length: PAGE_SIZE / 16 + 1 }, (_, units) =>
-  CLASS_SIZES.findIndex((size) => size >= units * 16),
-);
-/** 2^24 / size, rounded up: multiplying by it divides an offset in a page by the block size of a list. */
-const RECIPROCAL = Uint32Array.from({ length: LIST_COUNT + 1 }, (_, list) =>
-  list === LARGE_LIST ? 0 : Math.ceil(0x100_0000 / CLASS_SIZES[list % CLASS_COUNT]),
-);
-
-/** Bytes that must stay as they are before and behind a block. */
-const RED_ZONE = 16;
-const RED_ZONE_FILL = 0xfd;
-const ALLOCATED_FILL = 0xcd;
-const FREED_FILL = 0xdd;
+/** Numbers of a slot, and what they are. */
+const SLOT = 8;
+/** Next free slot; for a large block in use, its number of pages. */
+const NEXT = 0;
+const START = 1;
+/** Bytes asked for, FREE for a freed block. */
+const SIZE = 2;
+const TAG = 3;
+const TAG_INDEX = 4;
+const OWNER = 5;
+const FLAGS = 6;
+const GENERATION = 7;
 const FREE = -1;
+/** In the flags: charged to the quota. The low bits are the pool. */
 const QUOTA = 4;
 
 /** Chosen when the machine is built. */
@@ -72,17 +64,11 @@ export class Pool implements Generations {
   /** Generation of what is no block now. */
   readonly #pageGeneration: Uint32Array;
   readonly #heads = new Int32Array(LIST_COUNT);
-  #slotCount = 1;
+  /** What is known of each block: SLOT numbers a block. A slot is the index of its first number; 0 is no slot. */
+  #slots = new Int32Array(8192);
+  #slotEnd = SLOT;
   /** Slots of large blocks that were freed. */
   #freeLargeSlot = 0;
-  #next = new Int32Array(1024);
-  #start = new Int32Array(1024);
-  #size = new Int32Array(1024).fill(FREE);
-  #tag = new Uint32Array(1024);
-  #tagIndex = new Uint16Array(1024);
-  #owner = new Int32Array(1024);
-  #flags = new Uint8Array(1024);
-  #generation = new Uint32Array(1024);
   #lastGeneration = 0;
   /** Freed slots, oldest first, that wait for reuse. */
   readonly #delayed: number[] = [];
@@ -126,9 +112,9 @@ export class Pool implements Generations {
       slot = this.#refill(list);
       if (slot === 0) return this.#refuse();
     }
-    this.#heads[list] = this.#next[slot];
+    this.#heads[list] = this.#slots[slot + NEXT];
     this.#take(slot, size, tag, owner, type);
-    return this.#start[slot];
+    return this.#slots[slot + START];
   }
 
   /** `allocate`, with all bytes zero. */
@@ -146,7 +132,7 @@ export class Pool implements Generations {
     const address = this.allocate(type, size, tag, owner);
     if (address === 0) return 0;
     quota[account] += size;
-    this.#flags[this.#slotAt(address)] |= QUOTA;
+    this.#slots[this.#slotAt(address) + FLAGS] |= QUOTA;
     return address;
   }
 
@@ -161,18 +147,19 @@ export class Pool implements Generations {
     const slot = this.#slotAt(address);
     if (slot === 0)
       return this.#fault(this.generationAt(address) === 0 ? 'notPool' : 'freedTwice', address, tag);
-    const size = this.#size[slot];
-    if (this.#start[slot] !== address) return this.#fault('notBlockStart', address, tag);
+    const slots = this.#slots;
+    const size = slots[slot + SIZE];
+    if (slots[slot + START] !== address) return this.#fault('notBlockStart', address, tag);
     if (size === FREE)
-      return this.#fault(this.#generation[slot] === 0 ? 'notPool' : 'freedTwice', address, tag);
-    if (tag !== undefined && this.#tag[slot] !== tag >>> 0) return this.#fault('wrongTag', address, tag);
+      return this.#fault(slots[slot + GENERATION] === 0 ? 'notPool' : 'freedTwice', address, tag);
+    if (tag !== undefined && slots[slot + TAG] !== (tag | 0)) return this.#fault('wrongTag', address, tag);
     const fault = this.#front === 0 ? null : this.#checkZones(slot, address, tag);
-    this.accounts.tags.remove(this.#tagIndex[slot], size);
-    const owner = this.accounts.ownerIndex(this.#owner[slot]);
+    this.accounts.tags.remove(slots[slot + TAG_INDEX], size);
+    const owner = this.accounts.ownerIndex(slots[slot + OWNER]);
     this.accounts.owners.remove(owner, size);
-    if ((this.#flags[slot] & QUOTA) !== 0) this.accounts.quota[owner] -= size;
-    this.#size[slot] = FREE;
-    this.#generation[slot] = ++this.#lastGeneration;
+    if ((slots[slot + FLAGS] & QUOTA) !== 0) this.accounts.quota[owner] -= size;
+    slots[slot + SIZE] = FREE;
+    slots[slot + GENERATION] = ++this.#lastGeneration;
     if (this.#front !== 0) this.#keepBack(slot, size);
     else this.#recycle(slot);
     return fault;
@@ -181,13 +168,13 @@ export class Pool implements Generations {
   /** Changes when the block around `address` is freed or handed out anew; 0 where no block ever was. */
   generationAt(address: Address): number {
     const slot = this.#slotAt(address);
-    return slot === 0 ? (this.#pageGeneration[address >>> 12] ?? 0) : this.#generation[slot];
+    return slot === 0 ? (this.#pageGeneration[address >>> 12] ?? 0) : this.#slots[slot + GENERATION];
   }
 
   /** The block around `address`, freed ones included as long as their memory is not reused; null for none. */
   blockAt(address: Address): PoolBlock | null {
     const slot = this.#slotAt(address);
-    return slot === 0 || this.#start[slot] === 0 || this.#generation[slot] === 0
+    return slot === 0 || this.#slots[slot + START] === 0 || this.#slots[slot + GENERATION] === 0
       ? null
       : this.#describe(slot);
   }
@@ -195,14 +182,15 @@ export class Pool implements Generations {
   /** Whether `address` lies in paged pool. */
   isPaged(address: Address): boolean {
     const slot = this.#slotAt(address);
-    return slot !== 0 && (this.#flags[slot] & 3) === poolType.paged;
+    return slot !== 0 && (this.#slots[slot + FLAGS] & 3) === poolType.paged;
   }
 
   /** Blocks that `owner` has not freed, in order of address. */
   leaks(owner: number): PoolBlock[] {
     const blocks: PoolBlock[] = [];
-    for (let slot = 1; slot < this.#slotCount; slot++) {
-      if (this.#size[slot] !== FREE && this.#owner[slot] === owner) blocks.push(this.#describe(slot));
+    for (let slot = SLOT; slot < this.#slotEnd; slot += SLOT) {
+      if (this.#slots[slot + SIZE] !== FREE && this.#slots[slot + OWNER] === owner)
+        blocks.push(this.#describe(slot));
     }
     return blocks.sort((left, right) => left.start - right.start);
   }
@@ -220,9 +208,9 @@ export class Pool implements Generations {
   /** Checks every block in use and every block kept back; the first thing found wrong, or null. */
   verify(): PoolFault | null {
     if (this.#front === 0) return null;
-    for (let slot = 1; slot < this.#slotCount; slot++) {
-      if (this.#size[slot] === FREE) continue;
-      const fault = this.#checkZones(slot, this.#start[slot], undefined);
+    for (let slot = SLOT; slot < this.#slotEnd; slot += SLOT) {
+      if (this.#slots[slot + SIZE] === FREE) continue;
+      const fault = this.#checkZones(slot, this.#slots[slot + START], undefined);
       if (fault !== null) return fault;
     }
     for (let index = this.#delayedFirst; index < this.#delayed.length; index++) {
@@ -245,18 +233,19 @@ export class Pool implements Generations {
     const page = address >>> 12;
     const base = this.#pageSlot[page] ?? 0;
     if (base === 0) return 0;
-    return base + (Math.imul(address & 0xfff, RECIPROCAL[this.#pageList[page]]) >>> 24);
+    return base + (Math.imul(address & 0xfff, RECIPROCAL[this.#pageList[page]]) >>> 24) * SLOT;
   }
 
   #take(slot: number, size: number, tag: number, owner: number, type: PoolType): void {
     const { accounts } = this;
+    const slots = this.#slots;
     const tagIndex = accounts.tagIndex(tag);
-    this.#size[slot] = size;
-    this.#tag[slot] = tag;
-    this.#tagIndex[slot] = tagIndex;
-    this.#owner[slot] = owner;
-    this.#flags[slot] = type;
-    this.#generation[slot] = ++this.#lastGeneration;
+    slots[slot + SIZE] = size;
+    slots[slot + TAG] = tag;
+    slots[slot + TAG_INDEX] = tagIndex;
+    slots[slot + OWNER] = owner;
+    slots[slot + FLAGS] = type;
+    slots[slot + GENERATION] = ++this.#lastGeneration;
     accounts.tags.add(tagIndex, size);
     accounts.owners.add(accounts.ownerIndex(owner), size);
   }
@@ -275,20 +264,20 @@ export class Pool implements Generations {
     this.#take(slot, size, tag, owner, type);
     const { caller } = this.#options;
     if (caller !== undefined) this.#callers.set(slot, caller());
-    if (this.#front === 0) return this.#start[slot];
+    if (this.#front === 0) return this.#slots[slot + START];
     const address = this.#grossStart(slot) + front;
-    this.#start[slot] = address;
-    const { u8 } = this.pages.memory;
-    u8.fill(RED_ZONE_FILL, address - front, address);
-    u8.fill(ALLOCATED_FILL, address, address + size);
-    u8.fill(RED_ZONE_FILL, address + size, this.#grossEnd(slot));
+    this.#slots[slot + START] = address;
+    const { memory } = this.pages;
+    fillRange(memory, RED_ZONE_FILL, address - front, address);
+    fillRange(memory, ALLOCATED_FILL, address, address + size);
+    fillRange(memory, RED_ZONE_FILL, address + size, this.#grossEnd(slot));
     return address;
   }
 
   #takeSmall(type: PoolType, gross: number): number {
     const list = type * CLASS_COUNT + CLASS_OF[(gross + 15) >> 4];
     const slot = this.#heads[list] === 0 ? this.#refill(list) : this.#heads[list];
-    if (slot !== 0) this.#heads[list] = this.#next[slot];
+    if (slot !== 0) this.#heads[list] = this.#slots[slot + NEXT];
     return slot;
   }
 
@@ -298,13 +287,13 @@ export class Pool implements Generations {
     if (address === 0) return 0;
     let slot = this.#freeLargeSlot;
     if (slot === 0) slot = this.#newSlots(1);
-    else this.#freeLargeSlot = this.#next[slot];
+    else this.#freeLargeSlot = this.#slots[slot + NEXT];
     const page = address >>> 12;
     this.#pageSlot.fill(slot, page, page + count);
     this.#pageList.fill(LARGE_LIST, page, page + count);
-    this.#start[slot] = address;
+    this.#slots[slot + START] = address;
     // Number of pages, while the block is in use.
-    this.#next[slot] = count;
+    this.#slots[slot + NEXT] = count;
     return slot;
   }
 
@@ -331,50 +320,40 @@ export class Pool implements Generations {
     this.#pageSlot[address >>> 12] = first;
     this.#pageList[address >>> 12] = list;
     for (let index = 0; index < count; index++) {
-      this.#start[first + index] = address + index * size;
-      this.#generation[first + index] = 0;
-      this.#next[first + index] = index + 1 < count ? first + index + 1 : head;
+      const slot = first + index * SLOT;
+      this.#slots[slot + START] = address + index * size;
+      this.#slots[slot + GENERATION] = 0;
+      this.#slots[slot + NEXT] = index + 1 < count ? slot + SLOT : head;
     }
     this.#heads[list] = first;
     return first;
   }
 
   #newSlots(count: number): number {
-    const first = this.#slotCount;
-    this.#slotCount += count;
-    if (this.#slotCount > this.#next.length)
-      this.#growTables(Math.max(this.#slotCount, this.#next.length * 2));
+    const first = this.#slotEnd;
+    this.#slotEnd += count * SLOT;
+    if (this.#slotEnd > this.#slots.length) {
+      const grown = new Int32Array(Math.max(this.#slotEnd, this.#slots.length * 2));
+      grown.set(this.#slots);
+      this.#slots = grown;
+    }
+    for (let slot = first; slot < this.#slotEnd; slot += SLOT) this.#slots[slot + SIZE] = FREE;
     return first;
-  }
-
-  #growTables(length: number): void {
-    const grow = <T extends Int32Array | Uint32Array | Uint16Array | Uint8Array>(old: T, made: T): T => {
-      made.set(old);
-      return made;
-    };
-    this.#next = grow(this.#next, new Int32Array(length));
-    this.#start = grow(this.#start, new Int32Array(length));
-    this.#size = grow(this.#size, new Int32Array(length).fill(FREE));
-    this.#tag = grow(this.#tag, new Uint32Array(length));
-    this.#tagIndex = grow(this.#tagIndex, new Uint16Array(length));
-    this.#owner = grow(this.#owner, new Int32Array(length));
-    this.#flags = grow(this.#flags, new Uint8Array(length));
-    this.#generation = grow(this.#generation, new Uint32Array(length));
   }
 
   /** Makes a freed slot available again. */
   #recycle(slot: number): void {
-    const page = this.#start[slot] >>> 12;
+    const page = this.#slots[slot + START] >>> 12;
     const list = this.#pageList[page];
     if (list !== LARGE_LIST) {
-      this.#next[slot] = this.#heads[list];
+      this.#slots[slot + NEXT] = this.#heads[list];
       this.#heads[list] = slot;
       return;
     }
-    const count = this.#next[slot];
+    const count = this.#slots[slot + NEXT];
     this.#forgetPages(page, count);
-    this.#start[slot] = 0;
-    this.#next[slot] = this.#freeLargeSlot;
+    this.#slots[slot + START] = 0;
+    this.#slots[slot + NEXT] = this.#freeLargeSlot;
     this.#freeLargeSlot = slot;
   }
 
@@ -393,69 +372,72 @@ export class Pool implements Generations {
       if (first === 0 || list === LARGE_LIST) continue;
       const count = Math.floor(PAGE_SIZE / CLASS_SIZES[list % CLASS_COUNT]);
       let used = false;
-      for (let slot = first; slot < first + count && !used; slot++) used = this.#size[slot] !== FREE;
+      const end = first + count * SLOT;
+      for (let slot = first; slot < end && !used; slot += SLOT) used = this.#slots[slot + SIZE] !== FREE;
       if (used) continue;
-      for (let slot = first; slot < first + count; slot++) empty.add(slot);
+      for (let slot = first; slot < end; slot += SLOT) empty.add(slot);
     }
     if (empty.size === 0) return;
     for (let list = 0; list < LIST_COUNT; list++) this.#dropFromList(list, empty);
     for (const slot of empty) {
-      const page = this.#start[slot] >>> 12;
+      const page = this.#slots[slot + START] >>> 12;
       if (this.#pageSlot[page] === slot) {
         this.#spareSlots[this.#pageList[page] % CLASS_COUNT].push(slot);
         this.#forgetPages(page, 1);
       }
     }
-    for (const slot of empty) this.#start[slot] = 0;
+    for (const slot of empty) this.#slots[slot + START] = 0;
   }
 
   #dropFromList(list: number, dropped: ReadonlySet<number>): void {
     const kept: number[] = [];
-    for (let slot = this.#heads[list]; slot !== 0; slot = this.#next[slot]) {
+    for (let slot = this.#heads[list]; slot !== 0; slot = this.#slots[slot + NEXT]) {
       if (!dropped.has(slot)) kept.push(slot);
     }
     this.#heads[list] = 0;
     for (const slot of kept.reverse()) {
-      this.#next[slot] = this.#heads[list];
+      this.#slots[slot + NEXT] = this.#heads[list];
       this.#heads[list] = slot;
     }
   }
 
   /** First byte of the memory behind a slot, red zones included. */
   #grossStart(slot: number): Address {
-    const start = this.#start[slot];
+    const start = this.#slots[slot + START];
     const list = this.#pageList[start >>> 12];
     if (list === LARGE_LIST) return start & ~0xfff;
-    return (start & ~0xfff) + (slot - this.#pageSlot[start >>> 12]) * CLASS_SIZES[list % CLASS_COUNT];
+    return (
+      (start & ~0xfff) + ((slot - this.#pageSlot[start >>> 12]) / SLOT) * CLASS_SIZES[list % CLASS_COUNT]
+    );
   }
 
   #grossEnd(slot: number): Address {
     const start = this.#grossStart(slot);
     const list = this.#pageList[start >>> 12];
-    return start + (list === LARGE_LIST ? this.#next[slot] * PAGE_SIZE : CLASS_SIZES[list % CLASS_COUNT]);
+    return (
+      start + (list === LARGE_LIST ? this.#slots[slot + NEXT] * PAGE_SIZE : CLASS_SIZES[list % CLASS_COUNT])
+    );
   }
 
   #checkZones(slot: number, address: Address, tag: number | undefined): PoolFault | null {
-    const before = this.#firstOther(this.#grossStart(slot), address, RED_ZONE_FILL);
+    const before = firstOther(this.pages.memory, RED_ZONE_FILL, this.#grossStart(slot), address);
     if (before !== 0) return this.#fault('underrun', address, tag, before);
-    const behind = this.#firstOther(address + this.#size[slot], this.#grossEnd(slot), RED_ZONE_FILL);
+    const behind = firstOther(
+      this.pages.memory,
+      RED_ZONE_FILL,
+      address + this.#slots[slot + SIZE],
+      this.#grossEnd(slot),
+    );
     return behind === 0 ? null : this.#fault('overrun', address, tag, behind);
   }
 
   #checkFreed(slot: number): PoolFault | null {
-    const at = this.#firstOther(this.#grossStart(slot), this.#grossEnd(slot), FREED_FILL);
-    return at === 0 ? null : this.#fault('writtenAfterFree', this.#start[slot], undefined, at);
-  }
-
-  /** The first address in a range whose byte is not `fill`, 0 for none. */
-  #firstOther(start: Address, end: Address, fill: number): Address {
-    const { u8 } = this.pages.memory;
-    for (let at = start; at < end; at++) if (u8[at] !== fill) return at;
-    return 0;
+    const at = firstOther(this.pages.memory, FREED_FILL, this.#grossStart(slot), this.#grossEnd(slot));
+    return at === 0 ? null : this.#fault('writtenAfterFree', this.#slots[slot + START], undefined, at);
   }
 
   #keepBack(slot: number, size: number): void {
-    this.pages.memory.u8.fill(FREED_FILL, this.#grossStart(slot), this.#grossEnd(slot));
+    fillRange(this.pages.memory, FREED_FILL, this.#grossStart(slot), this.#grossEnd(slot));
     this.#freedSizes.set(slot, size);
     this.#delayed.push(slot);
     if (this.#delayed.length - this.#delayedFirst > this.#delay) this.#reuseOldest();
@@ -474,13 +456,13 @@ export class Pool implements Generations {
   }
 
   #describe(slot: number): PoolBlock {
-    const freed = this.#size[slot] === FREE;
+    const freed = this.#slots[slot + SIZE] === FREE;
     return {
-      start: this.#start[slot],
-      size: freed ? (this.#freedSizes.get(slot) ?? 0) : this.#size[slot],
-      tag: this.#tag[slot],
-      type: (this.#flags[slot] & 3) as PoolType,
-      owner: this.#owner[slot],
+      start: this.#slots[slot + START],
+      size: freed ? (this.#freedSizes.get(slot) ?? 0) : this.#slots[slot + SIZE],
+      tag: this.#slots[slot + TAG] >>> 0,
+      type: (this.#slots[slot + FLAGS] & 3) as PoolType,
+      owner: this.#slots[slot + OWNER],
       allocatedBy: this.#callers.get(slot) ?? '',
       freed,
     };

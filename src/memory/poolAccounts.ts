@@ -20,37 +20,33 @@ export const TAG_LIMIT = 4096;
 /** Owners with an account of their own; further ones share the last account. */
 export const OWNER_LIMIT = 4096;
 
+/** Numbers of an account: bytes, blocks, allocations, highest bytes. */
+const ACCOUNT = 4;
+
 /** Accounts by index. */
 class Accounts {
-  readonly bytes: Float64Array;
-  readonly blocks: Float64Array;
-  readonly allocations: Float64Array;
-  readonly peakBytes: Float64Array;
+  readonly #numbers: Float64Array;
 
   constructor(limit: number) {
-    this.bytes = new Float64Array(limit);
-    this.blocks = new Float64Array(limit);
-    this.allocations = new Float64Array(limit);
-    this.peakBytes = new Float64Array(limit);
+    this.#numbers = new Float64Array(limit * ACCOUNT);
   }
   add(index: number, size: number): void {
-    const bytes = this.bytes[index] + size;
-    this.bytes[index] = bytes;
-    this.blocks[index]++;
-    this.allocations[index]++;
-    if (bytes > this.peakBytes[index]) this.peakBytes[index] = bytes;
+    const numbers = this.#numbers;
+    const at = index * ACCOUNT;
+    const bytes = numbers[at] + size;
+    numbers[at] = bytes;
+    numbers[at + 1]++;
+    numbers[at + 2]++;
+    if (bytes > numbers[at + 3]) numbers[at + 3] = bytes;
   }
   remove(index: number, size: number): void {
-    this.bytes[index] -= size;
-    this.blocks[index]--;
+    const numbers = this.#numbers;
+    numbers[index * ACCOUNT] -= size;
+    numbers[index * ACCOUNT + 1]--;
   }
   use(index: number): PoolUse {
-    return {
-      bytes: this.bytes[index],
-      blocks: this.blocks[index],
-      allocations: this.allocations[index],
-      peakBytes: this.peakBytes[index],
-    };
+    const [bytes, blocks, allocations, peakBytes] = this.#numbers.subarray(index * ACCOUNT);
+    return { bytes, blocks, allocations, peakBytes };
   }
 }
 

@@ -1,0 +1,28 @@
+/**
+ * Patterns around and in the blocks of a checked pool, as special pool and Driver Verifier use them.
+ */
+
+import type { Address, KernelMemory } from './memory.ts';
+
+/** Bytes that must stay as they are before and behind a block. */
+export const RED_ZONE = 16;
+export const RED_ZONE_FILL = 0xfd;
+export const ALLOCATED_FILL = 0xcd;
+export const FREED_FILL = 0xdd;
+
+/** Below this many bytes a loop is faster than TypedArray.fill. */
+const LONG = 128;
+
+/** Fills a range with a byte. */
+export function fillRange(memory: KernelMemory, value: number, start: Address, end: Address): void {
+  const { u8 } = memory;
+  if (end - start > LONG) u8.fill(value, start, end);
+  else for (let at = start; at < end; at++) u8[at] = value;
+}
+
+/** The first address in a range whose byte is not `value`, 0 for none. */
+export function firstOther(memory: KernelMemory, value: number, start: Address, end: Address): Address {
+  const { u8 } = memory;
+  for (let at = start; at < end; at++) if (u8[at] !== value) return at;
+  return 0;
+}
