@@ -1,5 +1,9 @@
 /** The memory functions that drivers import from ntoskrnl. */
 
+export * from './copyFunctions.ts';
+export * from './listMacros.ts';
+export * from './lookasideFunctions.ts';
 export * from './mdlFunctions.ts';
 export * from './physicalMemory.ts';
 export * from './poolFunctions.ts';
+export * from './stringFunctions.ts';

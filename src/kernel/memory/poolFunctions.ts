@@ -121,7 +121,7 @@ function raiseShort(name: string, size: number): never {
 }
 
 /** Allocation by POOL_TYPE, as the functions before Windows 10, version 2004 do. */
-function allocateByType(
+export function allocateByType(
   kernel: Kernel,
   driver: Driver,
   name: string,
