@@ -469,6 +469,7 @@ export class Pool implements Generations {
   }
 
   #fault(kind: PoolFaultKind, address: Address, tag: number | undefined, at: Address = address): PoolFault {
-    return { kind, address, at, tag: tag ?? 0, block: this.blockAt(address) };
+    const found = this.pages.memory.u8[at] ?? 0;
+    return { kind, address, at, found, tag: tag ?? 0, block: this.blockAt(address) };
   }
 }

@@ -46,6 +46,8 @@ export interface PoolFault {
   readonly address: Address;
   /** First byte found wrong, else the address given. */
   readonly at: Address;
+  /** The byte at `at` when it was looked at. */
+  readonly found: number;
   /** The tag given, 0 where none was. */
   readonly tag: number;
   /** The block around the address, if there is one. */

@@ -22,7 +22,17 @@ export function fillRange(memory: KernelMemory, value: number, start: Address, e
 
 /** The first address in a range whose byte is not `value`, 0 for none. */
 export function firstOther(memory: KernelMemory, value: number, start: Address, end: Address): Address {
-  const { u8 } = memory;
-  for (let at = start; at < end; at++) if (u8[at] !== value) return at;
+  const { u8, i32 } = memory;
+  const word = Math.imul(value, 0x01010101);
+  let at = start;
+  while (at < end) {
+    // Whole words are compared at once; the loop below finds the byte in a word that differs.
+    if ((at & 3) === 0 && at + 4 <= end && i32[at >> 2] === word) {
+      at += 4;
+      continue;
+    }
+    if (u8[at] !== value) return at;
+    at++;
+  }
   return 0;
 }

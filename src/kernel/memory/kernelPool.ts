@@ -65,13 +65,13 @@ export function releaseDriverMemory(kernel: Kernel, driver: Driver): LeakedBlock
 
 /** Stops the machine with the bug check documented for what is wrong. */
 export function stopForPoolFault(kernel: Kernel, fault: PoolFault): never {
-  const [code, ...parameters] = bugCheckOf(kernel, fault);
+  const [code, ...parameters] = bugCheckOf(fault);
   return kernel.bugCheck(code, parameters, describeFault(kernel, fault));
 }
 
 type BugCheck = [code: number, p1: number, p2: number, p3: number, p4: number];
 
-function bugCheckOf(kernel: Kernel, fault: PoolFault): BugCheck {
+function bugCheckOf(fault: PoolFault): BugCheck {
   const { address, at, block } = fault;
   switch (fault.kind) {
     case 'notPool':
@@ -83,7 +83,7 @@ function bugCheckOf(kernel: Kernel, fault: PoolFault): BugCheck {
     case 'wrongTag':
       return [BAD_POOL_CALLER, 0x0a, address, block?.tag ?? 0, fault.tag];
     case 'overrun':
-      return [BAD_POOL_HEADER, 0x21, address, block?.size ?? 0, kernel.memory.u8[at]];
+      return [BAD_POOL_HEADER, 0x21, address, block?.size ?? 0, fault.found];
     case 'underrun':
       return [SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION, address, at, block?.size ?? 0, 0x23];
     case 'writtenAfterFree':
