@@ -6,7 +6,7 @@ import type { CallbackPointer } from '../edge.ts';
 import {
   POOL_QUOTA_FAIL_INSTEAD_OF_RAISE,
   POOL_RAISE_IF_ALLOCATION_FAILURE,
-} from '../generated/constants/memory.ts';
+} from '../generated/constants/common.ts';
 import {
   STATUS_INVALID_PARAMETER_4,
   STATUS_INVALID_PARAMETER_5,

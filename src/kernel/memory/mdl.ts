@@ -15,7 +15,7 @@ import {
   MDL_PARTIAL_HAS_BEEN_MAPPED,
   MDL_SOURCE_IS_NONPAGED_POOL,
   MDL_WRITE_OPERATION,
-} from '../generated/constants/memory.ts';
+} from '../generated/constants/common.ts';
 import { STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES } from '../generated/constants/ntstatus.ts';
 import { MDL } from '../generated/structures/index.ts';
 import type { Kernel } from '../kernel.ts';

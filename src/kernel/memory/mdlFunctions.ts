@@ -2,7 +2,7 @@
 
 import { type Address, PAGE_SIZE } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
-import { MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL } from '../generated/constants/memory.ts';
+import { MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL } from '../generated/constants/common.ts';
 import { STATUS_INVALID_PARAMETER_2, STATUS_SUCCESS } from '../generated/constants/ntstatus.ts';
 import { IRP } from '../generated/structures/index.ts';
 import type { Kernel } from '../kernel.ts';

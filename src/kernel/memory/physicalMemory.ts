@@ -14,7 +14,7 @@ import {
 import { declareFunction } from '../declaration.ts';
 import type { Driver } from '../driver.ts';
 import { BAD_POOL_CALLER } from '../generated/constants/bugCheck.ts';
-import { MDL_PAGES_LOCKED } from '../generated/constants/memory.ts';
+import { MDL_PAGES_LOCKED } from '../generated/constants/common.ts';
 import { STATUS_NOT_SUPPORTED } from '../generated/constants/ntstatus.ts';
 import type { Kernel } from '../kernel.ts';
 import { perKernel } from '../kernel.ts';
