@@ -12,7 +12,7 @@ import {
   OUTCOME_SENT,
 } from '../frameBatch.ts';
 import type { WireOffloads } from '../wire.ts';
-import { checkFrame, requireOpen, settle } from '../wireState.ts';
+import { checkFrame, requireOpen, settle, VLAN_TAG_SIZE } from '../wireState.ts';
 import { MAXIMUM_VECTORS, SCRATCH_SIZE, setFrameVectors, setVector, VECTOR_SIZE } from './frameVectors.ts';
 import { LiveWire, type LiveWireOptions, type OpenDevice } from './liveWire.ts';
 import {
@@ -129,13 +129,24 @@ export class TapWire extends LiveWire {
     const now = host.now();
     const vectorsAddress = block.address + RECEIVE_VECTORS_AT;
     const frameAt = RECEIVE_VECTORS_AT + (headerSize > 0 ? VECTOR_SIZE : 0);
+    const { maximumFrameSize, offloads } = this.properties;
+    const wholeFrame = Math.max(maximumFrameSize + VLAN_TAG_SIZE, offloads.maximumSegmentedSize);
     const vectorCount = headerSize > 0 ? 3 : 2;
     let count = 0;
     while (count < batch.capacity && this.budget > 0) {
       const size = batch.size[count];
       this.checkRange(batch.memory, batch.offset[count], size);
-      setVector(block, frameAt, address + batch.offset[count], size);
-      const length = calls.readv(descriptor, vectorsAddress, vectorCount) - headerSize;
+      let length: number;
+      if (headerSize === 0 && size > wholeFrame) {
+        // No frame fills the slot, so one that does has been cut; a plain read is a good deal cheaper.
+        length = calls.read(descriptor, address + batch.offset[count], size);
+        if (length === size) length++;
+      } else {
+        setVector(block, frameAt, address + batch.offset[count], size);
+        const vectors = size > wholeFrame ? vectorCount - 1 : vectorCount;
+        length = calls.readv(descriptor, vectorsAddress, vectors) - headerSize;
+        if (size > wholeFrame && length === size) length++;
+      }
       if (length < 0) {
         const errno = calls.errno();
         if (errno === EINTR) continue;
