@@ -1,6 +1,7 @@
 /** Puts the library of a machine together. */
 
 import type { Kernel } from '../kernel/index.ts';
+import { attachDriverLife } from './driverLife.ts';
 import { NdisLibrary, type NdisOptions } from './library.ts';
 import { attachStackWorker } from './stack/worker.ts';
 
@@ -8,5 +9,6 @@ import { attachStackWorker } from './stack/worker.ts';
 export function createNdis(kernel: Kernel, options: NdisOptions = {}): NdisLibrary {
   const ndis = new NdisLibrary(kernel, options);
   attachStackWorker(ndis);
+  attachDriverLife(ndis);
   return ndis;
 }

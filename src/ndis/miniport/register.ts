@@ -7,6 +7,7 @@ import {
   type Context,
   DRIVER_OBJECT,
   declareFunction,
+  driverLifeOf,
   type Handle,
   type OutPointer,
   type Pointer,
@@ -63,6 +64,7 @@ const registerMiniport = procedure<NdisLibrary, RegisterLocals>('NdisMRegisterMi
     locals.miniport = ndis.register(miniport);
     ndis.memory.writePointer(locals.handleAt, miniport.handle);
     inventoryOf(ndis).miniports.add(miniport);
+    driverLifeOf(ndis.kernel).noteRegistration(driver, 'NdisMRegisterMiniportDriver');
     driver.own(ownKey(miniport), {
       kind: 'miniport driver',
       name: driver.name,

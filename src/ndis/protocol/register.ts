@@ -8,6 +8,7 @@ import {
   type Context,
   type Driver,
   declareFunction,
+  driverLifeOf,
   type Handle,
   type OutPointer,
   type Pointer,
@@ -52,6 +53,7 @@ const registerProtocol = procedure<NdisLibrary, RegisterLocals>('NdisRegisterPro
     ndis.memory.writePointer(locals.handleAt, protocol.handle);
     inventoryOf(ndis).protocols.add(protocol);
     protocol.closing = true;
+    driverLifeOf(ndis.kernel).noteRegistration(driver, 'NdisRegisterProtocolDriver');
     driver.own(ownKey(protocol), {
       kind: 'protocol driver',
       name: read.name,

@@ -1,0 +1,332 @@
+/**
+ * The machine: one simulated computer, put together from the floors. Drivers are loaded into it, adapters are added,
+ * it runs, and it is taken down in order. Two machines in one process share nothing.
+ */
+
+import * as kernelFunctions from '../kernel/functions.ts';
+import {
+  attachSynchronization,
+  createService,
+  type Driver,
+  Kernel,
+  type KernelOptions,
+  NdisboxError,
+  NT_SUCCESS,
+  type NTSTATUS,
+  ntstatusName,
+  poolOf,
+  registryOf,
+  Seam,
+  startLoadingDriver,
+  startUnloadingDriver,
+} from '../kernel/index.ts';
+import { type Address, poolType, type Structure, type View } from '../memory/index.ts';
+import * as ndisFunctions from '../ndis/functions.ts';
+import {
+  createEvent,
+  createNdis,
+  freeEvent,
+  inventoryOf,
+  MiniportAdapter,
+  type MiniportDriver,
+  NdisHaltDeviceDisabled,
+  type NdisLibrary,
+  type NdisOptions,
+  type ProtocolDriver,
+  queueOperation,
+} from '../ndis/index.ts';
+import type { Wire } from '../wire/index.ts';
+import type { Cell, DriverImage, DriverImports } from './driverImage.ts';
+import { type MachineSnapshot, takeSnapshot } from './snapshot.ts';
+import { structureNamed } from './structures.ts';
+import { WireDevice } from './wireDevice.ts';
+
+/** How a machine is built. */
+export interface MachineOptions extends KernelOptions, NdisOptions {
+  /** Check IRQL, handles and arguments at every call of a driver; default true. */
+  readonly checks?: boolean;
+  /** Whether a protocol may bind to an adapter; default: every protocol to every adapter. */
+  readonly mayBind?: (protocol: string, adapter: string) => boolean;
+  /** Told of every import and callback that returned; for coverage. */
+  readonly observe?: (name: string, result: unknown) => void;
+}
+
+/** An adapter to add. */
+export interface AdapterOptions {
+  /** What people read, `Ethernet 1`; unique in the machine. */
+  readonly name: string;
+  /** The wire that the miniport drives. */
+  readonly wire?: Wire;
+  /** Values of the adapter's configuration key, such as `NetworkAddress`. */
+  readonly parameters?: Readonly<Record<string, string | number>>;
+}
+
+/** Unix time at which the clock of a new machine stands, 2025-01-01 00:00 UTC, in nanoseconds. */
+const EPOCH_NANOSECONDS = 1_735_689_600_000_000_000n;
+/** `MDat` as a pool tag: the data of TypeScript drivers. */
+const DATA_TAG = 0x7461444d;
+
+export class Machine {
+  readonly kernel: Kernel;
+  readonly ndis: NdisLibrary;
+  readonly #seam: Seam;
+  readonly #wires = new Map<MiniportAdapter, WireDevice>();
+  readonly #data = new Map<Driver, Address[]>();
+  #wakeUp: (() => void) | null = null;
+
+  constructor(options: MachineOptions = {}) {
+    this.kernel = new Kernel(options);
+    attachSynchronization(this.kernel);
+    this.ndis = createNdis(this.kernel, options);
+    const { mayBind } = options;
+    if (mayBind !== undefined) {
+      inventoryOf(this.ndis).mayBind = (protocol: ProtocolDriver, adapter: MiniportAdapter) =>
+        mayBind(protocol.name, adapter.instanceName);
+    }
+    this.#seam = new Seam(
+      this.kernel,
+      {
+        checks: options.checks ?? true,
+        trace: options.trace !== undefined && options.trace !== null,
+        explore: (options.processors ?? 1) > 1,
+        observe: options.observe,
+      },
+      structureNamed,
+    );
+  }
+
+  /**
+   * Loads a driver as the service `name` and waits for its DriverEntry.
+   * @returns STATUS_SUCCESS, or the status with which the driver was refused; `machine.findings` then says more.
+   * @throws NdisboxError DUPLICATE_DRIVER for a name that is loaded, or the reason for which the machine stopped.
+   */
+  async load(
+    name: string,
+    image: DriverImage,
+    parameters: AdapterOptions['parameters'] = {},
+  ): Promise<NTSTATUS> {
+    if (this.driver(name) !== null) {
+      throw new NdisboxError(
+        'DUPLICATE_DRIVER',
+        `a driver "${name}" is loaded; give each driver a name of its own`,
+      );
+    }
+    const service = createService(this.kernel, name);
+    const key = service.create('Parameters');
+    for (const [value, data] of Object.entries(parameters)) key.set(value, data);
+    const driver = this.#seam.createDriver(name);
+    const entryPoint = image(this.#importsOf(driver));
+    let status: NTSTATUS | null = null;
+    startLoadingDriver(
+      this.kernel,
+      driver,
+      (object, path) => entryPoint.DriverEntry(object, path),
+      (result) => {
+        status = result;
+      },
+    );
+    await this.#pump(() => status !== null);
+    const result = status ?? 0;
+    if (!NT_SUCCESS(result)) this.kernel.note('load', `${name} was refused with ${ntstatusName(result)}`);
+    return result;
+  }
+
+  /**
+   * Unloads a driver; its adapters are halted and its bindings undone first.
+   * @returns STATUS_SUCCESS, or STATUS_INVALID_DEVICE_REQUEST for a driver without an unload routine.
+   */
+  async unload(name: string): Promise<NTSTATUS> {
+    const driver = this.#loaded(name);
+    let status: NTSTATUS | null = null;
+    startUnloadingDriver(this.kernel, driver, (result) => {
+      status = result;
+    });
+    await this.#pump(() => status !== null);
+    for (const address of this.#data.get(driver) ?? []) poolOf(this.kernel).free(address, DATA_TAG);
+    this.#data.delete(driver);
+    return status ?? 0;
+  }
+
+  /**
+   * Adds an adapter for a loaded miniport driver and brings its stack up.
+   * @returns whether the adapter runs; if not, findings and notes say why.
+   * @throws NdisboxError DUPLICATE_ADAPTER, NOT_A_MINIPORT.
+   */
+  async addAdapter(driverName: string, options: AdapterOptions): Promise<boolean> {
+    const miniport = this.#miniportOf(driverName);
+    const inventory = inventoryOf(this.ndis);
+    for (const other of inventory.adapters) {
+      if (other.instanceName === options.name) {
+        throw new NdisboxError(
+          'DUPLICATE_ADAPTER',
+          `there is an adapter "${options.name}"; give each a name of its own`,
+        );
+      }
+    }
+    const index = inventory.nextIfIndex++;
+    const adapter = new MiniportAdapter(miniport, adapterGuid(index), options.name, index);
+    this.ndis.register(adapter);
+    inventory.addAdapter(adapter);
+    const key = registryOf(this.kernel).create(adapter.configurationKeyPath);
+    for (const [value, data] of Object.entries(options.parameters ?? {})) key.set(value, data);
+    if (options.wire !== undefined) this.#attachWire(adapter, options.wire);
+    const event = createEvent(this.kernel);
+    queueOperation(this.ndis, adapter, { kind: 'initialize', event });
+    await this.#pump(() => !adapter.working);
+    freeEvent(this.kernel, event);
+    return adapter.state === 'Running';
+  }
+
+  /** Runs until nothing is left to do but to wait for time, wires or the host. Virtual time does not pass. */
+  async settle(): Promise<void> {
+    await this.#pump(() => false, this.kernel.clock.now);
+  }
+
+  /** Runs for `milliseconds` of machine time. */
+  async run(milliseconds: number): Promise<void> {
+    const end = this.kernel.clock.now + Math.round(milliseconds * 10_000);
+    await this.#pump(() => this.kernel.clock.now >= end, end);
+  }
+
+  /** Runs until nothing more will happen by itself: no work, no timer, no frame on a wire. */
+  async runToEnd(): Promise<void> {
+    await this.#pump(() => false);
+  }
+
+  /**
+   * Takes every stack down in order and unloads every driver, the last one loaded first. Afterwards the findings are
+   * complete. Does nothing to a machine that a bug check stopped.
+   */
+  async stop(): Promise<void> {
+    if (this.kernel.stopReason !== null) return this.#closeWires();
+    const adapters = [...inventoryOf(this.ndis).adapters].filter((adapter) => !adapter.virtual);
+    for (const adapter of adapters) {
+      queueOperation(this.ndis, adapter, { kind: 'halt', action: NdisHaltDeviceDisabled, event: 0 });
+      await this.#pump(() => adapter.halted);
+    }
+    for (const driver of this.kernel.drivers.toReversed()) {
+      if (driver.state === 'loaded') await this.unload(driver.name);
+    }
+    this.#closeWires();
+  }
+
+  /** The stack as plain data. */
+  snapshot(): MachineSnapshot {
+    return takeSnapshot(
+      this.ndis,
+      this.kernel.drivers,
+      (adapter) => this.#wires.get(adapter)?.wire.name ?? '',
+    );
+  }
+
+  /** The loaded or loading driver of this name. */
+  driver(name: string): Driver | null {
+    const alive = this.kernel.drivers.filter(
+      (driver) => driver.state !== 'unloaded' && driver.state !== 'failed',
+    );
+    return alive.find((driver) => driver.name === name) ?? null;
+  }
+
+  #loaded(name: string): Driver {
+    const driver = this.driver(name);
+    if (driver === null) throw new NdisboxError('NO_SUCH_DRIVER', `no driver "${name}" is loaded`);
+    return driver;
+  }
+
+  #miniportOf(name: string): MiniportDriver {
+    const driver = this.#loaded(name);
+    for (const miniport of inventoryOf(this.ndis).miniports) {
+      if (miniport.driver === driver && !miniport.intermediate) return miniport;
+    }
+    throw new NdisboxError(
+      'NOT_A_MINIPORT',
+      `the driver "${name}" registered no miniport, so it cannot have adapters`,
+    );
+  }
+
+  #attachWire(adapter: MiniportAdapter, wire: Wire): void {
+    this.#wires.set(adapter, new WireDevice(this.kernel, wire, EPOCH_NANOSECONDS, () => this.#wakeUp?.()));
+    if (wire.properties.live && !this.kernel.clock.live) {
+      const start = performance.now();
+      this.kernel.clock.follow(() => (performance.now() - start) * 10_000);
+    }
+  }
+
+  #closeWires(): void {
+    for (const device of this.#wires.values()) device.disconnect();
+    this.#wires.clear();
+  }
+
+  #importsOf(driver: Driver): DriverImports {
+    const { kernel } = this;
+    const { memory } = kernel;
+    const data = (size: number): Address => {
+      const address = poolOf(kernel).allocateZeroed(poolType.nonPagedNx, size, DATA_TAG, 0);
+      if (address === 0)
+        throw new NdisboxError('OUT_OF_MEMORY', `no ${size} bytes are left for the data of ${driver.name}`);
+      const known = this.#data.get(driver);
+      if (known === undefined) this.#data.set(driver, [address]);
+      else known.push(address);
+      return address;
+    };
+    return {
+      ndis: this.#seam.imports(ndisFunctions, this.ndis, driver),
+      ntoskrnl: this.#seam.imports(kernelFunctions, kernel, driver),
+      memory,
+      data,
+      cell: (initial = 0): Cell => {
+        const address = data(16);
+        memory.writePointer(address, initial);
+        return {
+          address,
+          get value() {
+            return memory.readPointer(address);
+          },
+          set value(value) {
+            memory.writePointer(address, value);
+          },
+        };
+      },
+      view: <V extends View, P extends string>(structure: Structure<V, P>, address: Address) =>
+        structure.at(memory, address),
+      wireOf: (handle) => {
+        const adapter = this.ndis.resolve(handle, MiniportAdapter);
+        return adapter === null ? null : (this.#wires.get(adapter) ?? null);
+      },
+      note: (text) => kernel.note(driver.name, text),
+    };
+  }
+
+  /** Runs the scheduler until `done`; with live wires it waits for what comes from outside. */
+  async #pump(done: () => boolean, until = Number.POSITIVE_INFINITY): Promise<void> {
+    const { scheduler, clock } = this.kernel;
+    for (;;) {
+      const outcome = await scheduler.run(done, until);
+      if (outcome === 'stopped')
+        throw this.kernel.stopReason ?? new NdisboxError('INTERNAL', 'stopped without a reason');
+      if (outcome === 'done' || !clock.live || clock.now >= until) return;
+      await this.#outside(until);
+    }
+  }
+
+  /** Waits until a wire wakes the machine, or the next timer or `until` is due. */
+  async #outside(until: number): Promise<void> {
+    const { clock } = this.kernel;
+    const due = Math.min(clock.timers.nextDue() ?? Number.POSITIVE_INFINITY, until);
+    await new Promise<void>((resolve) => {
+      const timer = Number.isFinite(due)
+        ? setTimeout(resolve, Math.max(0, (due - clock.read()) / 10_000))
+        : undefined;
+      this.#wakeUp = () => {
+        if (timer !== undefined) clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wakeUp = null;
+  }
+}
+
+/** A GUID that belongs to the adapter with this index. */
+function adapterGuid(index: number): string {
+  return `{6E646973-626F-4078-8000-${index.toString(16).toUpperCase().padStart(12, '0')}}`;
+}
