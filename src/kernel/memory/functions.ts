@@ -7,3 +7,5 @@ export * from './mdlFunctions.ts';
 export * from './physicalMemory.ts';
 export * from './poolFunctions.ts';
 export * from './stringFunctions.ts';
+export * from './bitFunctions.ts';
+export * from './versionFunctions.ts';

@@ -12,6 +12,7 @@ import {
   STATUS_INVALID_PARAMETER_4,
   STATUS_INVALID_PARAMETER_5,
   STATUS_QUOTA_EXCEEDED,
+  STATUS_REVISION_MISMATCH,
   STATUS_SUCCESS,
 } from '../generated/constants/ntstatus.ts';
 import { RaisedStatusError } from '../raisedStatus.ts';
@@ -380,6 +381,61 @@ describe('strings', () => {
       expect(imports.RtlHashUnicodeString('aB', 1, 0, at)).toBe(STATUS_SUCCESS);
       expect(memory.u32[at >> 2]).toBe(65 * 65599 + 66);
       expect(imports.RtlHashUnicodeString('aB', 1, 9, at)).toBe(STATUS_INVALID_PARAMETER);
+    });
+  });
+});
+
+describe('bits and versions', () => {
+  test('bits are set, counted and found, and a run that is not there is 0xFFFFFFFF (wdm/nf-wdm-rtlfindclearbits)', async () => {
+    const { run, imports, memory } = setup();
+    await run(() => {
+      const map = imports.ExAllocatePool2(NON_PAGED, 64, TAG);
+      imports.RtlInitializeBitMap(map, map + 16, 40);
+      imports.RtlSetAllBits(map);
+      expect([imports.RtlNumberOfSetBits(map), memory.u8[map + 21]]).toEqual([40, 0]);
+      imports.RtlClearBits(map, 30, 5);
+      expect([imports.RtlFindClearBits(map, 5, 36), imports.RtlFindClearBits(map, 6, 0)]).toEqual([
+        30, 0xffffffff,
+      ]);
+      expect(imports.RtlFindClearBitsAndSet(map, 2, 0)).toBe(30);
+      expect([imports.RtlTestBit(map, 31), imports.RtlTestBit(map, 32), imports.RtlTestBit(map, 40)]).toEqual(
+        [1, 0, 0],
+      );
+      expect([imports.RtlAreBitsClear(map, 32, 3), imports.RtlAreBitsSet(map, 38, 3)]).toEqual([1, 0]);
+      expect([
+        imports.RtlFindLeastSignificantBit(0x8000_0000_0000_0000n),
+        imports.RtlFindLeastSignificantBit(0),
+      ]).toEqual([63, -1]);
+      expect([imports.RtlUlongByteSwap(0x12345678), imports.RtlUshortByteSwap(0x1234)]).toEqual([
+        0x78563412, 0x3412,
+      ]);
+      expect([imports.RtlFindMostSignificantBit(12), imports.RtlNumberOfSetBitsUlongPtr(0xf0f0)]).toEqual([
+        3, 8,
+      ]);
+      memory.u32[map >> 2] = 5;
+      const first = imports.RtlRandomEx(map);
+      memory.u32[map >> 2] = 5;
+      expect(imports.RtlRandomEx(map)).toBe(first);
+      expect(imports.RtlRandomEx(map)).not.toBe(first);
+    });
+  });
+
+  test('a version is compared part by part (wdm/nf-wdm-rtlverifyversioninfo)', async () => {
+    const { run, imports, memory } = setup();
+    await run(() => {
+      const info = imports.ExAllocatePool2(NON_PAGED, 284, TAG);
+      memory.u32[info >> 2] = 276;
+      expect(imports.RtlGetVersion(info)).toBe(STATUS_SUCCESS);
+      expect([memory.u32[(info + 4) >> 2], memory.u32[(info + 8) >> 2]]).toEqual([10, 0]);
+      const atLeast = imports.VerSetConditionMask(imports.VerSetConditionMask(0n, 2, 3), 1, 3);
+      const verify = (major: number, minor: number) => {
+        memory.u32[(info + 4) >> 2] = major;
+        memory.u32[(info + 8) >> 2] = minor;
+        return imports.RtlVerifyVersionInfo(info, 3, atLeast);
+      };
+      expect([verify(6, 3), verify(10, 0)]).toEqual([STATUS_SUCCESS, STATUS_SUCCESS]);
+      expect([verify(10, 1), verify(11, 0)]).toEqual([STATUS_REVISION_MISMATCH, STATUS_REVISION_MISMATCH]);
+      expect(imports.RtlVerifyVersionInfo(info, 4, atLeast)).toBe(STATUS_INVALID_PARAMETER);
     });
   });
 });
