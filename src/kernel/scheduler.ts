@@ -78,6 +78,11 @@ export class Scheduler {
     return this.#current.thread;
   }
 
+  /** The id that the next thread will get. */
+  get nextThreadId(): number {
+    return this.#nextThreadId;
+  }
+
   /** Creates a thread that runs `procedure`; it is ready at once. */
   createThread<C, L extends object>(
     name: string,
@@ -87,6 +92,8 @@ export class Scheduler {
     options: {
       readonly priority?: number;
       readonly affinity?: bigint;
+      /** Its object address, where the caller made one with `nextThreadId`. */
+      readonly address?: Address;
       readonly finished?: (value: number) => void;
     } = {},
   ): Thread {
@@ -101,9 +108,10 @@ export class Scheduler {
       frames: [frame],
       result: 0,
       wait: null,
-      address: this.#kernel.createThreadObject(id),
+      address: options.address ?? this.#kernel.createThreadObject(id),
       irql: PASSIVE_LEVEL,
       criticalRegionDepth: 0,
+      guardedRegionDepth: 0,
       exitStatus: 0,
       affinity: options.affinity ?? null,
       mutexes: [],
@@ -261,10 +269,39 @@ export class Scheduler {
     }
   }
 
+  /** Runs `action` on another processor at `irql`, as an interrupt of it, and gives what it returned. */
+  runOn<R>(processor: Processor, irql: number, action: () => R): R {
+    const interrupted = this.#current;
+    const before = processor.irql;
+    this.#current = processor;
+    processor.irql = irql;
+    try {
+      return action();
+    } finally {
+      processor.irql = before;
+      this.#current = interrupted;
+    }
+  }
+
+  /** Moves the running thread to a processor that its affinity allows, if it is on another. */
+  applyAffinity(): void {
+    const from = this.#current;
+    const { thread } = from;
+    if (thread === null || thread.affinity === null || (thread.affinity >> BigInt(from.number)) & 1n) return;
+    const to = this.#chooseProcessor(thread);
+    to.thread = thread;
+    to.irql = from.irql;
+    from.thread = null;
+    from.irql = PASSIVE_LEVEL;
+    this.#current = to;
+  }
+
   /** Called by a thread procedure when it ends early (PsTerminateSystemThread). */
   terminate(thread: Thread, status: number): void {
     thread.exitStatus = status;
+    const bottom = thread.frames[0];
     thread.frames.length = 0;
+    if (bottom?.kind === 'procedure') bottom.settle?.(status);
     this.#finish(thread);
   }
 
@@ -391,9 +428,11 @@ export class Scheduler {
     this.#kernel.emit({ kind: 'resume', status: thread.result });
     this.#drive(thread);
     if (thread.state === 'running') await this.#awaitToken(thread);
-    thread.irql = processor.irql;
-    processor.irql = PASSIVE_LEVEL;
-    processor.thread = null;
+    // Its affinity may have moved it.
+    const last = this.processors.find((p) => p.thread === thread) ?? processor;
+    thread.irql = last.irql;
+    last.irql = PASSIVE_LEVEL;
+    last.thread = null;
   }
 
   async #awaitToken(thread: Thread): Promise<void> {

@@ -45,6 +45,8 @@ export interface Thread {
   irql: Irql;
   /** Depth of KeEnterCriticalRegion. */
   criticalRegionDepth: number;
+  /** Depth of KeEnterGuardedRegion. */
+  guardedRegionDepth: number;
   exitStatus: number;
   /** Bit n: the thread may run on processor n; null: on all. */
   affinity: bigint | null;

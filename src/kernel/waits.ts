@@ -71,9 +71,18 @@ export class WaitTable {
     this.#end(thread, thread.wait.request.objects.length === 0 ? 0 : STATUS_TIMEOUT);
   }
 
-  /** The first thread that waits for an object, or null. */
-  firstWaiter(object: Address): Thread | null {
-    return this.#waiters.get(object)?.[0] ?? null;
+  /** Whether a thread that waits under the name `as` stands before `thread` (anywhere, if that does not wait). */
+  isBehind(object: Address, thread: Thread | null, as: string): boolean {
+    for (const waiter of this.#waiters.get(object) ?? []) {
+      if (waiter === thread) return false;
+      if (waiter.wait?.request.as === as) return true;
+    }
+    return false;
+  }
+
+  /** How many threads wait for an object under a name. */
+  waiterCountAs(object: Address, as: string): number {
+    return (this.#waiters.get(object) ?? []).filter((waiter) => waiter.wait?.request.as === as).length;
   }
 
   /** How many threads wait for an object. */

@@ -4,16 +4,26 @@
  */
 
 export * from './attach.ts';
+export * from './criticalRegion.ts';
 export * from './dpc.ts';
 export * from './dpcFunctions.ts';
 export * from './event.ts';
+export * from './fastMutex.ts';
 export * from './interlocked.ts';
 export * from './irql.ts';
 export * from './list.ts';
+export * from './lockWait.ts';
 export * from './mutex.ts';
+export * from './processors.ts';
+export * from './pushLock.ts';
+export * from './queuedSpinLock.ts';
+export * from './readerWriterSpinLock.ts';
+export * from './resource.ts';
+export * from './rundown.ts';
 export * from './semaphore.ts';
 export * from './spinLock.ts';
 export * from './spinLockFunctions.ts';
+export * from './threadFunctions.ts';
 export * from './threadObject.ts';
 export * from './time.ts';
 export * from './timer.ts';
