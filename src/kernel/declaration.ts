@@ -112,6 +112,8 @@ export interface CallbackDeclaration<F> extends DeclarationFacts {
   readonly role: string;
   /** Data path: structure pointers stay numbers and nothing is wrapped unless traced or checked. */
   readonly hot: boolean;
+  /** It returns at another IRQL than it was called at, as documented: a cancel routine, a lock callback. */
+  readonly changesIrql: boolean;
   /** Never set; carries the type. */
   readonly handler?: F;
 }
@@ -132,7 +134,17 @@ export function declareFunction<C, F>(
 
 /** Declares a callback. */
 export function declareCallback<F>(
-  source: DeclarationFacts & { readonly role: string; readonly hot?: boolean },
+  source: DeclarationFacts & {
+    readonly role: string;
+    readonly hot?: boolean;
+    readonly changesIrql?: boolean;
+  },
 ): CallbackDeclaration<F> {
-  return { hot: false, ...source, kind: 'callback', parsed: parsePrototype(source.prototype) };
+  return {
+    hot: false,
+    changesIrql: false,
+    ...source,
+    kind: 'callback',
+    parsed: parsePrototype(source.prototype),
+  };
 }

@@ -1,4 +1,6 @@
 /** The functions that drivers import from ntoskrnl and hal: a table for the seam, made of this floor's declarations. */
+
+export * from './io/functions.ts';
 export * from './memory/functions.ts';
 export * from './objects/objectAttributes.ts';
 export * from './objects/objectFunctions.ts';

@@ -301,7 +301,7 @@ export class Seam {
       }
       const before = this.kernel.irql;
       const result = handler(...args);
-      if (this.options.checks && !(result instanceof Promise))
+      if (this.options.checks && !declaration.changesIrql && !(result instanceof Promise))
         this.#checkIrqlAfter(driver, declaration, before);
       if (before < lowest || before > highest) this.#wrongCallbackIrql(driver, declaration);
       return result;

@@ -1,3 +1,9 @@
 /** The I/O manager. */
 
+export * from './deviceFunctions.ts';
 export * from './driverObject.ts';
+export * from './hostDevice.ts';
+export * from './ioManager.ts';
+export * from './irpFunctions.ts';
+export * from './requests.ts';
+export * from './stackLocations.ts';
