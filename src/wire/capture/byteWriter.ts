@@ -6,7 +6,7 @@
 export type ByteSink = (bytes: Uint8Array) => void;
 
 /** Copies at least this long are left to the engine; below, a loop is faster than making a view. */
-const LOOP_COPY_LIMIT = 96;
+const LOOP_COPY_LIMIT = 160;
 
 /** A buffer with a write position, in one byte order. */
 export class ByteWriter {
@@ -15,6 +15,9 @@ export class ByteWriter {
   position = 0;
   readonly littleEndian: boolean;
   private readonly sink: ByteSink;
+  /** The memory copied from last, and a view of it. */
+  private source: Uint8Array | undefined;
+  private sourceView: DataView = new DataView(new ArrayBuffer(0));
 
   constructor(sink: ByteSink, littleEndian: boolean, size: number) {
     this.sink = sink;
@@ -59,16 +62,30 @@ export class ByteWriter {
 
   /** Copies bytes and pads with zeros to a multiple of four if asked. */
   copy(from: Uint8Array, offset: number, length: number, pad: boolean): void {
-    const bytes = this.bytes;
-    let at = this.position;
+    const start = this.position;
+    const end = start + length;
     if (length < LOOP_COPY_LIMIT) {
-      for (let index = 0; index < length; index++) bytes[at + index] = from[offset + index];
+      this.copyWords(from, offset, length, start);
     } else {
-      bytes.set(from.subarray(offset, offset + length), at);
+      this.bytes.set(from.subarray(offset, offset + length), start);
     }
-    at += length;
-    if (pad) while ((at & 3) !== 0) bytes[at++] = 0;
+    let at = end;
+    if (pad) while ((at & 3) !== 0) this.bytes[at++] = 0;
     this.position = at;
+  }
+
+  /** Four bytes at a time, at any alignment: a quarter of the cost of a loop over bytes. */
+  private copyWords(from: Uint8Array, offset: number, length: number, start: number): void {
+    if (from !== this.source) {
+      this.source = from;
+      this.sourceView = new DataView(from.buffer, from.byteOffset, from.byteLength);
+    }
+    const { view, sourceView, bytes } = this;
+    const whole = length & ~3;
+    for (let index = 0; index < whole; index += 4) {
+      view.setUint32(start + index, sourceView.getUint32(offset + index, true), true);
+    }
+    for (let index = whole; index < length; index++) bytes[start + index] = from[offset + index];
   }
 }
 

@@ -118,25 +118,32 @@ export class PcapngWriter {
     // Room for the longest case: a UTF-16 unit takes at most three bytes.
     const commentRoom = comment === '' ? 0 : Math.min(comment.length * 3, MAXIMUM_OPTION_SIZE) + 8;
     writer.reserve(format.ENHANCED_PACKET_HEADER_SIZE + kept + 3 + FLAGS_OPTION_SIZE + commentRoom + 8);
-    const start = writer.position;
-    writer.u32(format.BLOCK_ENHANCED_PACKET);
-    writer.u32(0);
-    writer.u32(interfaceId);
-    writer.u32(converter.high);
-    writer.u32(converter.low);
-    writer.u32(kept);
-    writer.u32(originalLength);
+    const { view, littleEndian, position: start } = writer;
+    // Length and trailer follow when the comment has been written.
+    view.setUint32(start, format.BLOCK_ENHANCED_PACKET, littleEndian);
+    view.setUint32(start + 8, interfaceId, littleEndian);
+    view.setUint32(start + 12, converter.high, littleEndian);
+    view.setUint32(start + 16, converter.low, littleEndian);
+    view.setUint32(start + 20, kept, littleEndian);
+    view.setUint32(start + 24, originalLength, littleEndian);
+    writer.position = start + format.ENHANCED_PACKET_HEADER_SIZE;
     writer.copy(memory, offset, kept, true);
     if (comment !== '') this.writeComment(comment);
+    let at = writer.position;
     if (flags !== 0) {
-      writer.u16(format.OPTION_PACKET_FLAGS);
-      writer.u16(4);
-      writer.u32(flags);
+      view.setUint16(at, format.OPTION_PACKET_FLAGS, littleEndian);
+      view.setUint16(at + 2, 4, littleEndian);
+      view.setUint32(at + 4, flags, littleEndian);
+      at += FLAGS_OPTION_SIZE;
     }
-    if (flags !== 0 || comment !== '') writer.u32(format.OPTION_END);
-    const total = writer.position - start + 4;
-    writer.u32(total);
-    writer.view.setUint32(start + 4, total, writer.littleEndian);
+    if (flags !== 0 || comment !== '') {
+      view.setUint32(at, format.OPTION_END, littleEndian);
+      at += 4;
+    }
+    const total = at - start + 4;
+    view.setUint32(start + 4, total, littleEndian);
+    view.setUint32(at, total, littleEndian);
+    writer.position = at + 4;
   }
 
   /** Writes names for addresses of 4 or 16 bytes; nothing if there are none. */

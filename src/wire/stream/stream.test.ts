@@ -115,6 +115,32 @@ describe('UNIX stream wire', () => {
     again.wire.close();
   });
 
+  test('a receiver that does not come holds the sender back, and loses nothing when it does', async () => {
+    const at = path();
+    const left = open({ path: at, role: 'listen', bufferSize: 8192 });
+    const right = open({ path: at, bufferSize: 8192 });
+    await right.host.until(() => right.wire.linkUp && left.wire.linkUp);
+    left.host.wire = undefined;
+    const batch = batchOf(new Uint8Array(1514).fill(5));
+    let sent = 0;
+    // The sender is refused for good once reader, kernel and writer are full.
+    for (let idle = 0; idle < 50; idle++) {
+      while (right.wire.send(batch) === 1) {
+        sent++;
+        idle = 0;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(sent).toBeGreaterThan(10);
+    left.host.wire = left.wire;
+    left.host.readable();
+    await left.host.until(() => left.host.frames.length === sent);
+    await right.host.until(() => right.host.writableCount > 0);
+    expect(right.wire.send(batch)).toBe(1);
+    left.wire.close();
+    right.wire.close();
+  });
+
   test('nobody there, and a peer that speaks something else, are told', async () => {
     const alone = open({ path: path() });
     await alone.host.until(() => alone.host.failures.length > 0);
