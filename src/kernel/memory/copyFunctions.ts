@@ -9,7 +9,7 @@ import type { Kernel } from '../kernel.ts';
 import type { Wide } from './poolFunctions.ts';
 
 /** Up to this many bytes a loop over words is faster than copyWithin. */
-const LOOP_LIMIT = 96;
+const LOOP_LIMIT = 64;
 
 /** Copies bytes; the ranges may overlap. */
 export function copyBytes(memory: KernelMemory, to: Address, from: Address, length: number): void {

@@ -5,7 +5,14 @@
 
 import { type Address, type KernelMemory, poolType, readTerminatedUtf16 } from '../../memory/index.ts';
 import type { Driver } from '../driver.ts';
+import {
+  STATUS_BUFFER_OVERFLOW,
+  STATUS_INVALID_PARAMETER,
+  STATUS_NO_MEMORY,
+  STATUS_SUCCESS,
+} from '../generated/constants/ntstatus.ts';
 import { type Kernel, perKernel } from '../kernel.ts';
+import type { NTSTATUS } from '../status.ts';
 import { TRANSIENT_END } from '../transientMemory.ts';
 import { poolOf } from './kernelPool.ts';
 
@@ -120,4 +127,25 @@ export function lastingText(kernel: Kernel, driver: Driver, text: Address, wide:
     literals.set(key, address);
   }
   return address;
+}
+
+/**
+ * Gives a string room for `bytes` bytes and a terminator: a new buffer of the driver's, or the one it has.
+ * @returns STATUS_SUCCESS, STATUS_NO_MEMORY or, where the buffer it has is too small, STATUS_BUFFER_OVERFLOW.
+ */
+export function makeRoom(
+  kernel: Kernel,
+  driver: Driver,
+  string: Address,
+  bytes: number,
+  terminator: number,
+  allocate: boolean,
+): NTSTATUS {
+  const { memory } = kernel;
+  if (!allocate) return bytes > maximumOf(memory, string) ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;
+  if (bytes + terminator > 0xffff) return STATUS_INVALID_PARAMETER;
+  const buffer = poolOf(kernel).allocateZeroed(poolType.paged, bytes + terminator, STRING_TAG, driver.id);
+  if (buffer === 0) return STATUS_NO_MEMORY;
+  setString(memory, string, 0, bytes + terminator, buffer);
+  return STATUS_SUCCESS;
 }

@@ -13,3 +13,5 @@ export * from './poolFunctions.ts';
 export * from './stringFunctions.ts';
 export * from './bitFunctions.ts';
 export * from './versionFunctions.ts';
+export * from './poolInlineFunctions.ts';
+export * from './textFunctions.ts';
