@@ -1,0 +1,22 @@
+/** Runs every benchmark of this folder, one after the other, each in a process of its own. Run: npm run bench [NAME...] */
+
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const wanted = process.argv.slice(2);
+const names = readdirSync(folder)
+  .filter((file) => file.endsWith('.ts') && file !== 'index.ts')
+  .map((file) => file.replace(/\.ts$/, ''))
+  .sort();
+const unknown = wanted.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`no benchmark ${unknown.join(', ')}: there are ${names.join(', ')}`);
+  process.exit(2);
+}
+for (const name of wanted.length > 0 ? wanted : names) {
+  console.log(`== ${name}`);
+  const { status } = spawnSync('npx', ['--no-install', 'tsx', `${folder}${name}.ts`], { stdio: 'inherit' });
+  if (status !== 0) process.exitCode = status ?? 1;
+}
