@@ -169,6 +169,14 @@ export class NetBuffers {
     return true;
   }
 
+  /** Whether a net buffer was allocated with a list and goes with it; also just after it went. */
+  isPartOfList(nb: Address): boolean {
+    const { i32 } = this.memory;
+    return (
+      i32[(nb + NB_STATE) >> 2] === BLOCK_WITH_LIST || this.listPool(i32[(nb + NB_TRUE_POOL) >> 2]) !== null
+    );
+  }
+
   /** Reports net buffers whose data and MDL chain do not fit together. */
   checkNetBuffer(nb: Address, driver: Driver | null, call: string, page: string): boolean {
     const fault = netBufferFault(this.memory, nb);
