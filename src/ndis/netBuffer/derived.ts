@@ -164,9 +164,11 @@ export class DerivedLists {
     page: string,
   ): void {
     const { i32 } = this.#netBuffers.memory;
+    const pool = this.#netBuffers.poolToFree(list, state, driver, call, page);
+    if (pool === null) return;
     const first = i32[(list + NBL_FIRST_NET_BUFFER) >> 2];
-    if (!this.#netBuffers.freeList(list, state, driver, call, page)) return;
     this.#freeBuffers(first, ownMdls, delta, 0, driver, call, page);
+    this.#netBuffers.freeInto(pool, list, driver, call, page);
   }
 
   /** Undoes an unfinished list. `last`, if given, was not retreated. */
@@ -191,7 +193,7 @@ export class DerivedLists {
       const next = i32[(nb + NB_NEXT) >> 2];
       if (delta > 0 && nb !== notRetreated) this.#dataStart.advance(nb, delta, true, null);
       if (ownMdls) this.#freeMdls(i32[(nb + NB_MDL_CHAIN) >> 2]);
-      // The first one may belong to the list, with which it went.
+      // The first one may belong to the list, with which it goes.
       if (!this.#netBuffers.isPartOfList(nb)) this.#netBuffers.freeBuffer(nb, driver, call, page);
       nb = next;
     }

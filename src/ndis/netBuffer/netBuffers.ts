@@ -113,21 +113,38 @@ export class NetBuffers {
     this.memory.i32[(nbl + NBL_HOLDER) >> 2] = driverId;
   }
 
-  /** Frees a list that must be in `state`; anything else is a finding and frees nothing. */
-  freeList(nbl: Address, state: number, driver: Driver | null, call: string, page: string): boolean {
+  /** The pool that takes a list back, which must be in `state`; anything else is a finding and gives null. */
+  poolToFree(
+    nbl: Address,
+    state: number,
+    driver: Driver | null,
+    call: string,
+    page: string,
+  ): NetBufferListPool | null {
     const { i32 } = this.memory;
     const pool = this.listPool(i32[(nbl + NBL_TRUE_POOL) >> 2]);
     const index = nbl >> 2;
-    const found = i32[index + (NBL_STATE >> 2)];
     if (
-      pool === null ||
-      found !== state ||
-      i32[index + (NBL_POOL_HANDLE >> 2)] !== pool.handle ||
-      i32[index + (NBL_HOLDER >> 2)] !== 0
+      pool !== null &&
+      i32[index + (NBL_STATE >> 2)] === state &&
+      i32[index + (NBL_POOL_HANDLE >> 2)] === pool.handle &&
+      i32[index + (NBL_HOLDER >> 2)] === 0
     ) {
-      if (!this.#mayFreeList(nbl, pool, state, driver, call, page)) return false;
+      return pool;
     }
-    if (pool === null) return false;
+    return this.#mayFreeList(nbl, pool, state, driver, call, page) ? pool : null;
+  }
+
+  /** Frees a list that must be in `state`; anything else is a finding and frees nothing. */
+  freeList(nbl: Address, state: number, driver: Driver | null, call: string, page: string): void {
+    const pool = this.poolToFree(nbl, state, driver, call, page);
+    if (pool !== null) this.freeInto(pool, nbl, driver, call, page);
+  }
+
+  /** Frees a list that `poolToFree` let pass, with the context space that is left. */
+  freeInto(pool: NetBufferListPool, nbl: Address, driver: Driver | null, call: string, page: string): void {
+    const { i32 } = this.memory;
+    const index = nbl >> 2;
     const context = i32[index + (NBL_CONTEXT >> 2)];
     if (context !== 0 && i32[(context + CONTEXT_NEXT) >> 2] !== 0) {
       this.#releaseContexts(nbl, context, driver, call, page);
@@ -135,7 +152,6 @@ export class NetBuffers {
       this.#releaseContexts(nbl, context, driver, call, page);
     }
     pool.free(nbl);
-    return true;
   }
 
   /** Frees a net buffer that was allocated on its own; anything else is a finding and frees nothing. */
