@@ -12,6 +12,7 @@ export * from './miniport/complete.ts';
 export * from './intermediate/intermediate.ts';
 export * from './dataPath/send.ts';
 export * from './dataPath/receive.ts';
+export * from './memory/lookaside.ts';
 export * from './memory/poolMemory.ts';
 export * from './memory/sharedMemory.ts';
 export * from './netBuffer/allocation.ts';

@@ -99,7 +99,8 @@ export const NdisFreeMemoryWithTagPriority = declareFunction('ndis', {
  * IRQL <= DISPATCH_LEVEL. Page ndis/nf-ndis-ndisallocategenericobject.
  */
 export const NdisAllocateGenericObject = declareFunction('ndis', {
-  prototype: 'PNDIS_GENERIC_OBJECT NdisAllocateGenericObject(PDRIVER_OBJECT DriverObject, ULONG Tag, USHORT Size)',
+  prototype:
+    'PNDIS_GENERIC_OBJECT NdisAllocateGenericObject(PDRIVER_OBJECT DriverObject, ULONG Tag, USHORT Size)',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',

@@ -4,10 +4,11 @@
  */
 
 import {
-  declareCallback,
-  declareFunction,
+  type Context,
   type Driver,
   type DriverCallback,
+  declareCallback,
+  declareFunction,
   type Handle,
   type OutPointer,
   type Pointer,
@@ -199,15 +200,7 @@ const completeAllocation = procedure<NdisLibrary, Completion>('NdisMAllocateShar
     const context = ndis.contextValue(locals.context);
     const physical = address === 0 ? 0 : locals.cell;
     const { adapterContext, sharedMemoryComplete } = dma;
-    return step.call(
-      'over',
-      sharedMemoryComplete,
-      adapterContext,
-      address,
-      physical,
-      locals.length,
-      context,
-    );
+    return step.call('over', sharedMemoryComplete, adapterContext, address, physical, locals.length, context);
   },
   over: (ndis, locals, step) => {
     sharedBlocksOf(ndis).pending--;
@@ -231,7 +224,7 @@ export const NdisMAllocateSharedMemoryAsyncEx = declareFunction('ndis', {
   page: ASYNC_PAGE,
   implement:
     (ndis: NdisLibrary, driver) =>
-    (MiniportDmaHandle: Handle, Length: number, _Cached: boolean, Context: Address): number => {
+    (MiniportDmaHandle: Handle, Length: number, _Cached: boolean, Context: Context): number => {
       const call = 'NdisMAllocateSharedMemoryAsyncEx';
       const dma = ndis.expect(MiniportDmaHandle, DmaObject, driver, call, ASYNC_PAGE);
       const shared = sharedBlocksOf(ndis);

@@ -222,7 +222,9 @@ describe('retreat and advance', () => {
       failAllocations(false);
       let left = 1;
       const oneOnly = (BufferSize: number) =>
-        left-- > 0 ? imports.NdisAllocateMdl(0, library.allocate(64), library.memory.u32[BufferSize >> 2]) : 0;
+        left-- > 0
+          ? imports.NdisAllocateMdl(0, library.allocate(64), library.memory.u32[BufferSize >> 2])
+          : 0;
       const free = (Mdl: number) => imports.NdisFreeMdl(Mdl);
       expect(imports.NdisRetreatNetBufferListDataStart(nbl, 8, 0, oneOnly, free)).toBe(RESOURCES);
       expect(buffersOf(library, nbl).map((nb) => imports.NET_BUFFER_DATA_LENGTH(nb))).toEqual([30, 30]);
@@ -241,7 +243,9 @@ describe('retreat and advance', () => {
         fc.property(
           fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 }),
           fc.nat(40),
-          fc.array(fc.record({ delta: fc.nat(60), backFill: fc.nat(30), free: fc.boolean() }), { maxLength: 12 }),
+          fc.array(fc.record({ delta: fc.nat(60), backFill: fc.nat(30), free: fc.boolean() }), {
+            maxLength: 12,
+          }),
           (lengths, offsetSeed, steps) => {
             const total = lengths.reduce((sum, length) => sum + length, 0);
             const offset = offsetSeed % (total + 1);
@@ -290,7 +294,10 @@ describe('derived lists', () => {
         imports.NdisFreeCloneNetBufferList(clone, flags);
         expect(mdlsOf(ndis).outstandingOf(driver.id)).toBe(mdls);
       }
-      const lists = imports.NdisAllocateNetBufferListPool(0, listPoolParameters({ fAllocateNetBuffer: true }));
+      const lists = imports.NdisAllocateNetBufferListPool(
+        0,
+        listPoolParameters({ fAllocateNetBuffer: true }),
+      );
       const clone = imports.NdisAllocateCloneNetBufferList(original, lists, 0, 0);
       expect(joined(library, clone)).toEqual(joined(library, original));
       expect(imports.NdisGetPoolFromNetBufferList(clone)).toBe(lists);
@@ -298,7 +305,11 @@ describe('derived lists', () => {
       imports.NdisFreeCloneNetBufferList(clone, 0);
       imports.NdisFreeNetBufferListPool(lists);
     });
-    expect(codes()).toEqual(['NBL_FREED_BY_WRONG_CALL', 'NBL_FREED_BY_WRONG_CALL', 'NBL_FREED_BY_WRONG_CALL']);
+    expect(codes()).toEqual([
+      'NBL_FREED_BY_WRONG_CALL',
+      'NBL_FREED_BY_WRONG_CALL',
+      'NBL_FREED_BY_WRONG_CALL',
+    ]);
   });
 
   test('fragments are cut per net buffer and retreated (nblapi/nf-nblapi-ndisallocatefragmentnetbufferlist)', async () => {
@@ -335,13 +346,24 @@ describe('derived lists', () => {
           fc.nat(20),
           fc.boolean(),
           (chains, offsetSeed, maximum, delta, own) => {
-            const shortest = Math.min(...chains.map((chain) => chain.reduce((sum, length) => sum + length, 0)));
+            const shortest = Math.min(
+              ...chains.map((chain) => chain.reduce((sum, length) => sum + length, 0)),
+            );
             const original = makeList(library, chains, offsetSeed % shortest);
             const mdls = mdlsOf(ndis).outstandingOf(driver.id);
             const handle = own ? pool : 0;
             const expected = joined(library, original);
             const clone = imports.NdisAllocateCloneNetBufferList(original, handle, 0, 0);
-            const pieces = imports.NdisAllocateFragmentNetBufferList(clone, handle, 0, 0, maximum, delta, 3, 0);
+            const pieces = imports.NdisAllocateFragmentNetBufferList(
+              clone,
+              handle,
+              0,
+              0,
+              maximum,
+              delta,
+              3,
+              0,
+            );
             const whole = imports.NdisAllocateReassembledNetBufferList(pieces, handle, delta, delta, 5, 0);
             const [nb] = buffersOf(library, whole);
             expect([...dataOf(library, nb).subarray(delta)]).toEqual(expected);
@@ -367,7 +389,14 @@ describe('derived lists', () => {
     const { run, imports, ndis, driver, kernel } = library;
     const { poolOf } = await import('../../kernel/index.ts');
     await run(() => {
-      const original = makeList(library, [[2000, 30], [9000, 20000]], 3);
+      const original = makeList(
+        library,
+        [
+          [2000, 30],
+          [9000, 20000],
+        ],
+        3,
+      );
       const pool = poolOf(kernel);
       const attempts = [
         () => imports.NdisAllocateCloneNetBufferList(original, 0, 0, 0),
