@@ -145,6 +145,9 @@ describe('TAP', () => {
       `let n=0;require('net').createServer(s=>{s.on('data',d=>n+=d.length);s.on('end',()=>s.end(String(n)))})
        .listen(7000,()=>console.log('ready'))`,
     ]);
+    context.onTestFinished(() => {
+      server.kill();
+    });
     await new Promise((resolve) => server.stdout.once('data', resolve));
     const size = 4 << 20;
     const answered = await new Promise<string>((resolve, reject) => {
@@ -152,7 +155,6 @@ describe('TAP', () => {
       socket.once('data', (data) => resolve(data.toString()));
       socket.once('error', reject);
     });
-    server.kill();
     expect(answered).toBe(String(size));
     expect(longest).toBeGreaterThan(9000);
     left.wire.close();

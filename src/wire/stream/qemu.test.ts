@@ -24,20 +24,20 @@ test('QEMU answers ARP for its gateway over `-netdev stream`', { timeout: 30_000
       ' ',
     ),
   ]);
-  try {
-    await host.until(() => wire.linkUp);
-    const request = new Uint8Array(60);
-    // Who has 10.0.2.2? Tell 10.0.2.15.
-    request.set([255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 15, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
-    request.set([2, 0, 0, 0, 0, 15, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2], 22);
-    wire.send(batchOf(request));
-    const isReply = ({ frame }: { frame: Uint8Array }): boolean => frame[13] === 6 && frame[21] === 2;
-    await host.until(() => host.frames.some(isReply));
-    const reply = host.frames.find(isReply)?.frame ?? new Uint8Array();
-    expect([...reply.subarray(28, 32)]).toEqual([10, 0, 2, 2]);
-    expect([...reply.subarray(0, 6)]).toEqual([2, 0, 0, 0, 0, 15]);
-  } finally {
+  // Also when the test runs out of time.
+  context.onTestFinished(() => {
     qemu.kill();
     wire.close();
-  }
+  });
+  await host.until(() => wire.linkUp);
+  const request = new Uint8Array(60);
+  // Who has 10.0.2.2? Tell 10.0.2.15.
+  request.set([255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 15, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+  request.set([2, 0, 0, 0, 0, 15, 10, 0, 2, 15, 0, 0, 0, 0, 0, 0, 10, 0, 2, 2], 22);
+  wire.send(batchOf(request));
+  const isReply = ({ frame }: { frame: Uint8Array }): boolean => frame[13] === 6 && frame[21] === 2;
+  await host.until(() => host.frames.some(isReply));
+  const reply = host.frames.find(isReply)?.frame ?? new Uint8Array();
+  expect([...reply.subarray(28, 32)]).toEqual([10, 0, 2, 2]);
+  expect([...reply.subarray(0, 6)]).toEqual([2, 0, 0, 0, 0, 15]);
 });
