@@ -6,3 +6,4 @@ export * from './objects/objectAttributes.ts';
 export * from './objects/objectFunctions.ts';
 export * from './registry/functions.ts';
 export * from './sync/functions.ts';
+export * from './bugCheck/functions.ts';

@@ -3,6 +3,7 @@
  * kernel is, how control passes, how functions are declared and reach a driver, then one concern a file.
  */
 
+export * from './bugCheck/index.ts';
 export * from './callback.ts';
 export * from './clock.ts';
 export * from './declaration.ts';

@@ -4,7 +4,7 @@
  */
 
 import { type Address, KernelMemory, type PoolOptions } from '../memory/index.ts';
-import type { EventBody, TraceSink } from '../trace/index.ts';
+import type { EventBody, TraceEvent, TraceSink } from '../trace/index.ts';
 import { Clock } from './clock.ts';
 import type { Driver } from './driver.ts';
 import { BugCheckError, MachineStoppedError, NdisboxError } from './errors.ts';
@@ -45,6 +45,8 @@ export interface KernelOptions {
 
 /** Findings kept; later ones are counted only. */
 const FINDING_LIMIT = 10_000;
+/** Events of a trace that are kept for a dump. */
+const RECENT_EVENTS = 32;
 
 export class Kernel {
   readonly memory: KernelMemory;
@@ -62,6 +64,8 @@ export class Kernel {
   /** Why the machine stopped, or null while it runs. */
   stopReason: NdisboxError | null = null;
   readonly #parts = new Map<symbol, unknown>();
+  readonly #recent: TraceEvent[] = [];
+  #recentCount = 0;
   readonly #stopListeners: ((reason: NdisboxError) => void)[] = [];
 
   /** Runs the DPC whose KDPC is at `address`, at DISPATCH_LEVEL. Set by the DPC concern. */
@@ -107,13 +111,21 @@ export class Kernel {
   emit(body: EventBody): void {
     if (this.trace === null) return;
     const { processor } = this.scheduler;
-    this.trace.emit({
+    const event: TraceEvent = {
       time: this.clock.now,
       processor: processor.number,
       thread: processor.thread?.id ?? 0,
       irql: processor.irql,
       ...body,
-    });
+    };
+    this.#recent[this.#recentCount++ % RECENT_EVENTS] = event;
+    this.trace.emit(event);
+  }
+
+  /** The last events of the trace, oldest first; none while no trace is on. */
+  recentEvents(): readonly TraceEvent[] {
+    const start = this.#recentCount % RECENT_EVENTS;
+    return [...this.#recent.slice(start), ...this.#recent.slice(0, start)];
   }
 
   /** Notes something worth reading in a trace. */

@@ -1,0 +1,73 @@
+import { expect, test } from 'vitest';
+import { bytesAt, unicodeString, wideText } from '../../../test/support/cells.ts';
+import { createTestKernel } from '../../../test/support/kernel.ts';
+import { MULTIPLE_IRP_COMPLETE_REQUESTS } from '../generated/constants/bugCheck.ts';
+import { attachBugChecks, dumpOf, formatDump } from './dump.ts';
+import * as functions from './functions.ts';
+import { formatPrint } from './printf.ts';
+
+test('KeBugCheckEx stops the machine and leaves a dump that can be read (wdm/nf-wdm-kebugcheckex)', async () => {
+  const { run, imports, kernel } = createTestKernel(functions);
+  attachBugChecks(kernel);
+  expect(dumpOf(kernel)).toBeNull();
+  const stopped = run(() => {
+    for (let i = 0; i < 40; i++) imports.DbgPrint(`turn ${i}\n`);
+    imports.KeBugCheckEx(MULTIPLE_IRP_COMPLETE_REQUESTS, 0x1234, 0, 0, 0);
+  });
+  await expect(stopped).rejects.toMatchObject({ bugCheckCode: 0x44 });
+  const dump = dumpOf(kernel);
+  expect(dump).toMatchObject({
+    code: 0x44,
+    name: 'MULTIPLE_IRP_COMPLETE_REQUESTS',
+    driver: 'testdriver',
+    irql: 0,
+    frames: ['TestBody of testdriver', 'TestBody (over)'],
+  });
+  expect(dump?.events).toHaveLength(32);
+  expect(dump?.events.at(-1)?.kind).toBe('bugCheck');
+  const text = dump === null ? '' : formatDump(dump);
+  expect(text).toContain('*** STOP: 0x00000044 MULTIPLE_IRP_COMPLETE_REQUESTS');
+  expect(text).toContain('parameter 1: 0x00001234  address of the IRP');
+  expect(text).toContain('turn 39');
+});
+
+test('KeBugCheck has parameters 0 (ntddk/nf-ntddk-kebugcheck)', async () => {
+  const { run, imports } = createTestKernel(functions);
+  await expect(run(() => imports.KeBugCheck(0xe2))).rejects.toMatchObject({ parameters: [0, 0, 0, 0] });
+});
+
+test('DbgPrint and DbgPrintEx note what drivers print (wdm/nf-wdm-dbgprint)', async () => {
+  const { run, imports, events } = createTestKernel(functions);
+  await run(() => {
+    expect(imports.DbgPrint('value %d %x\n', -5, 255)).toBe(0);
+    expect(imports.DbgPrintEx(77, 3, 'level')).toBe(0);
+  });
+  const notes = events.filter((event) => event.kind === 'note');
+  expect(notes.map(({ subject, text }) => `${subject}: ${text}`)).toEqual([
+    'testdriver: value -5 ff',
+    'testdriver 77:3: level',
+  ]);
+});
+
+test('the formats of drivers (wdm/nf-wdm-dbgprint)', () => {
+  const { kernel } = createTestKernel({});
+  const { memory } = kernel;
+  const narrow = bytesAt(kernel, 8);
+  memory.u8.set([0x61, 0x62, 0x63], narrow);
+  const counted = bytesAt(kernel, 16);
+  memory.u16[counted >> 1] = 2;
+  memory.writePointer(counted + 8, narrow);
+  const cases: [string, (number | bigint)[], string][] = [
+    ['%u %i %5d|%-5d|%05d', [0xffff_ffff, -1, 42, 42, -42], '4294967295 -1    42|42   |-0042'],
+    ['%08X %#x %02x', [0xbeef, 16, 5], '0000BEEF 0x10 05'],
+    ['%I64u %I64x %lld', [2n ** 63n, 255n, -1n], '9223372036854775808 ff -1'],
+    ['%p %p', [0x1234, 0], 'FFFF800000001234 0000000000000000'],
+    ['%s|%.2s|%5s|%hs', [narrow, narrow, narrow, narrow], 'abc|ab|  abc|abc'],
+    ['%ws %S %ls', [wideText(kernel, 'w'), wideText(kernel, 'x'), wideText(kernel, 'y')], 'w x y'],
+    ['%wZ %Z', [unicodeString(kernel, 'unicode'), counted], 'unicode ab'],
+    ['%c%c %% %d', [0x41, 0x42], 'AB % ?'],
+    ['%s %*d %q', [0, 4, 7, 1], '(null)    7 %q'],
+  ];
+  for (const [format, args, expected] of cases) expect(formatPrint(kernel, format, args)).toBe(expected);
+  expect(formatPrint(kernel, '%999999999d', [1])).toHaveLength(512);
+});
