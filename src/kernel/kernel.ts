@@ -68,6 +68,9 @@ export class Kernel {
   #recentCount = 0;
   readonly #stopListeners: ((reason: NdisboxError) => void)[] = [];
 
+  /** How many handlers that may not wait run now, one inside the other: code in them cannot await a call. */
+  synchronousDepth = 0;
+
   /** Runs the DPC whose KDPC is at `address`, at DISPATCH_LEVEL. Set by the DPC concern. */
   runDpc: (address: Address) => void = () => missing('DPCs');
   /** Expires the KTIMER at `address`. Set by the timer concern. */

@@ -271,11 +271,23 @@ export class Seam {
     let invoke = handler as AnyFunction;
     const { checks, trace, explore, observe } = this.options;
     if (observe !== undefined) invoke = observed(declaration.parsed.name, invoke, observe);
+    if (!declaration.hot && declaration.waits === 'never') invoke = this.#synchronous(invoke);
     if (!declaration.hot || checks) invoke = this.#callbackEdge(driver, declaration, invoke);
     if (trace) invoke = this.#tracedCallback(driver, declaration, invoke);
     if (explore) invoke = this.#explored(invoke);
     // The driver registered the handler under this declaration; its documented parameters are what it takes.
     return { declaration, driver, address, invoke: invoke as F };
+  }
+
+  /** Counts a handler that may not wait while it runs. An exception of it stops the machine, so the count may stay. */
+  #synchronous(handler: AnyFunction): AnyFunction {
+    const { kernel } = this;
+    return (...args) => {
+      kernel.synchronousDepth++;
+      const result = handler(...args);
+      kernel.synchronousDepth--;
+      return result;
+    };
   }
 
   /** Gives a TypeScript handler views for structure pointers and its own objects for contexts. */
