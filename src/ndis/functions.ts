@@ -25,3 +25,8 @@ export * from './netBuffer/macros.ts';
 export * from './netBuffer/mdlFunctions.ts';
 export * from './netBuffer/poolFunctions.ts';
 export * from './taskOffload/listMacros.ts';
+export * from './oid/oidRequest.ts';
+export * from './oid/directOidRequest.ts';
+export * from './oid/cloneOidRequest.ts';
+export * from './status/indicateStatus.ts';
+export * from './ports/portFunctions.ts';

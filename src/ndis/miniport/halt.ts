@@ -8,6 +8,8 @@ import type { Address } from '../../memory/index.ts';
 import { NDIS_PAUSE_NDIS_INTERNAL, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
+import { endAdapterRequests } from '../oid/requestQueue.ts';
+import { releasePorts } from '../ports/ports.ts';
 import { unbindBinding } from '../protocol/unbind.ts';
 import { pauseStack } from '../stack/pauseRestart.ts';
 import { apply } from '../stateTable.ts';
@@ -54,6 +56,8 @@ export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; r
     over: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+      endAdapterRequests(ndis, adapter);
+      releasePorts(ndis, adapter);
       adapter.halted = true;
       adapter.bindRequests.length = 0;
       inventoryOf(ndis).removeAdapter(adapter);

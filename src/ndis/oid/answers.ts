@@ -72,8 +72,7 @@ function quads(...values: readonly bigint[]): Uint8Array {
 
 /** An answer from the general attributes. */
 function general(answer: (attributes: GeneralAttributes) => Uint8Array): OidAnswer {
-  return (_ndis, adapter) =>
-    adapter.general === null ? NDIS_STATUS_NOT_SUPPORTED : answer(adapter.general);
+  return (_ndis, adapter) => (adapter.general === null ? NDIS_STATUS_NOT_SUPPORTED : answer(adapter.general));
 }
 
 /** An answer for Ethernet adapters only. */
@@ -118,15 +117,9 @@ const ANSWERS: ReadonlyMap<number, OidAnswer> = new Map<number, OidAnswer>([
   [OID_GEN_MAXIMUM_FRAME_SIZE, general((attributes) => words(attributes.mtuSize))],
   [OID_GEN_MAXIMUM_LOOKAHEAD, general((attributes) => words(attributes.lookaheadSize))],
   [OID_GEN_MAC_OPTIONS, general((attributes) => words(attributes.macOptions))],
-  [
-    OID_GEN_DRIVER_VERSION,
-    (_ndis, adapter) => Uint8Array.of(adapter.miniport.minorVersion, 6),
-  ],
+  [OID_GEN_DRIVER_VERSION, (_ndis, adapter) => Uint8Array.of(adapter.miniport.minorVersion, 6)],
   [OID_GEN_LINK_SPEED, (_ndis, adapter) => words(oldLinkSpeed(adapter))],
-  [
-    OID_GEN_LINK_SPEED_EX,
-    (_ndis, adapter) => quads(adapter.link.xmitLinkSpeed, adapter.link.rcvLinkSpeed),
-  ],
+  [OID_GEN_LINK_SPEED_EX, (_ndis, adapter) => quads(adapter.link.xmitLinkSpeed, adapter.link.rcvLinkSpeed)],
   [OID_GEN_LINK_STATE, (_ndis, adapter) => writeLinkState(adapter.link)],
   [
     OID_GEN_MEDIA_CONNECT_STATUS,

@@ -7,15 +7,10 @@
 
 import { poolOf } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
+import { updateReceivers } from '../dataPath/receivers.ts';
 import { NDIS_POOL_TAG } from '../events.ts';
 import {
-  NDIS_MAC_OPTION_NO_LOOPBACK,
   NDIS_PACKET_TYPE_ALL_LOCAL,
-  NDIS_PACKET_TYPE_ALL_MULTICAST,
-  NDIS_PACKET_TYPE_BROADCAST,
-  NDIS_PACKET_TYPE_DIRECTED,
-  NDIS_PACKET_TYPE_MULTICAST,
-  NDIS_PACKET_TYPE_PROMISCUOUS,
   NDIS_STATUS_INVALID_DATA,
   NDIS_STATUS_INVALID_LENGTH,
   NDIS_STATUS_MULTICAST_FULL,
@@ -38,8 +33,8 @@ import type { Binding } from '../protocol/protocolDriver.ts';
 import { changeRepeats, indexOfAddress, repeatsOf, unionOfAddresses } from './multicast.ts';
 import {
   isQuery,
-  type RequestFields,
   REQUEST_BLOCK_SIZE,
+  type RequestFields,
   readRequest,
   setBytesDone,
   setBytesNeeded,
@@ -133,28 +128,10 @@ export function lookaheadMaximum(adapter: MiniportAdapter, changing: Binding | n
 
 /** Types that NDIS matches itself: the miniport driver is told of them only if it says that it supports them. */
 const MATCHED_BY_NDIS = NDIS_PACKET_TYPE_ALL_LOCAL;
-/** Types that can match a frame that is sent on the same adapter. */
-const LOOPED_BACK =
-  NDIS_PACKET_TYPE_DIRECTED |
-  NDIS_PACKET_TYPE_MULTICAST |
-  NDIS_PACKET_TYPE_ALL_MULTICAST |
-  NDIS_PACKET_TYPE_BROADCAST |
-  NDIS_PACKET_TYPE_PROMISCUOUS |
-  NDIS_PACKET_TYPE_ALL_LOCAL;
-
 /** What the miniport driver is told for a union of filters. */
 export function filterForMiniport(adapter: MiniportAdapter, union: number): number {
   const supported = adapter.general?.supportedPacketFilters ?? 0;
   return (union & ~(MATCHED_BY_NDIS & ~supported)) >>> 0;
-}
-
-/**
- * NDIS loops frames back for an adapter whose driver says that the hardware does not (NDIS_MAC_OPTION_NO_LOOPBACK),
- * while some binding could match one (oid-gen-mac-options).
- */
-export function updateLoopback(adapter: MiniportAdapter): void {
-  const byNdis = ((adapter.general?.macOptions ?? 0) & NDIS_MAC_OPTION_NO_LOOPBACK) !== 0;
-  adapter.loopbackWanted = byNdis && (packetFilterUnion(adapter, null, 0) & LOOPED_BACK) !== 0;
 }
 
 /** Writes a request of the library's own, with room for its buffer, in place of that of a record; false: no memory. */
@@ -286,7 +263,7 @@ function applyChange(ndis: NdisLibrary, record: OidRecord): void {
     case 'packetFilter':
       if (binding !== null) binding.packetFilter = word(change);
       adapter.packetFilter = filterForMiniport(adapter, packetFilterUnion(adapter, binding, word(change)));
-      updateLoopback(adapter);
+      updateReceivers(adapter);
       return;
     case 'lookahead':
       if (binding !== null) binding.lookahead = word(change);

@@ -122,9 +122,7 @@ export const directOids: ReadonlySet<number> = new Set([
 ]);
 
 /** The page says that the OID travels by the synchronous interface. */
-export const synchronousOids: ReadonlySet<number> = new Set([
-  OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES,
-]);
+export const synchronousOids: ReadonlySet<number> = new Set([OID_GEN_RSS_SET_INDIRECTION_TABLE_ENTRIES]);
 
 /** OIDs of a vendor's own: their first byte is 0xFF. Nothing is known of how they may travel, so all ways are open. */
 export function isPrivateOid(oid: number): boolean {

@@ -1,8 +1,18 @@
 /** Regular requests of protocol drivers. Implements nf-ndis-ndisoidrequest and its companions (ndis). */
 
-import { type Context, declareFunction, type Handle, PASSIVE_LEVEL, type Pointer } from '../../kernel/index.ts';
+import {
+  type Context,
+  declareFunction,
+  type Handle,
+  PASSIVE_LEVEL,
+  type Pointer,
+} from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
-import { NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES } from '../generated/constants/index.ts';
+import {
+  NDIS_STATUS_FAILURE,
+  NDIS_STATUS_PENDING,
+  NDIS_STATUS_RESOURCES,
+} from '../generated/constants/index.ts';
 import type { NDIS_OID_REQUEST } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
@@ -67,10 +77,7 @@ function submitRequest(
   const answered = answerRequest(ndis, adapter, request, fields);
   if (answered !== null) return answered;
   if (requests.queue.length >= REQUEST_QUEUE_LIMIT) return NDIS_STATUS_RESOURCES;
-  const record = registry.create(
-    { interface: 'regular', adapter, binding, request, plan, event: 0 },
-    fields,
-  );
+  const record = registry.create({ interface: 'regular', adapter, binding, request, plan, event: 0 }, fields);
   if (mayRunInCall(ndis) && requests.active === null && requests.queue.length === 0 && !requests.working) {
     if (ndis.kernel.random.chance(1, 2)) {
       record.inCall = true;

@@ -3,7 +3,7 @@
  * driver makes. Implements ns-oidrequest-ndis_oid_request.
  */
 
-import { type Driver, TRANSIENT_END } from '../../kernel/index.ts';
+import { type Driver, NdisboxError, TRANSIENT_END } from '../../kernel/index.ts';
 import { type Address, FIRST_MAPPED_ADDRESS, type KernelMemory } from '../../memory/index.ts';
 import {
   NDIS_OBJECT_TYPE_OID_REQUEST,
@@ -85,10 +85,6 @@ export function clearResults(memory: KernelMemory, request: Address): void {
   }
 }
 
-/** BytesWritten of a query, BytesRead of a set. */
-export function bytesDone(memory: KernelMemory, request: Address): number {
-  return memory.u32[(request + BYTES_DONE) >> 2];
-}
 export function setBytesDone(memory: KernelMemory, request: Address, count: number): void {
   memory.u32[(request + BYTES_DONE) >> 2] = count;
 }
@@ -218,4 +214,27 @@ export function refuseMalformedRequest(
     );
   }
   return null;
+}
+
+/** The address of a request where a callback is declared to take the view: the seam makes the view for TypeScript. */
+export function asRequest(request: Address): NDIS_OID_REQUEST {
+  // `DriverCallback.invoke` has the handler's type, but takes addresses: the edge of the callback converts them.
+  return request as unknown as NDIS_OID_REQUEST;
+}
+
+/** The status that a handler returned which may not wait. @throws NdisboxError ASYNC_HANDLER for a promise. */
+export function statusNow(value: unknown, role: string, driver: Driver): number {
+  if (value instanceof Promise) {
+    throw new NdisboxError(
+      'ASYNC_HANDLER',
+      `${role} of ${driver.name} returned a promise, but it may not wait; make it synchronous`,
+    );
+  }
+  return typeof value === 'number' ? value >>> 0 : 0;
+}
+
+/** BytesWritten of a query or method, BytesRead of a set. */
+export function resultBytes(memory: KernelMemory, request: Address): number {
+  const method = memory.u32[(request + REQUEST_TYPE) >> 2] === NdisRequestMethod;
+  return memory.u32[(request + (method ? METHOD_WRITTEN : BYTES_DONE)) >> 2];
 }

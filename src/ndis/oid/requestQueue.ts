@@ -22,8 +22,11 @@ import { oidName } from '../names.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
 import { concludeRequest, prepareRequest } from './bindingRequests.ts';
-import { bytesNeeded, limitResults, readRequest } from './requestFormat.ts';
+import { asRequest, bytesNeeded, limitResults, readRequest } from './requestFormat.ts';
 import { type AdapterRequests, type OidRecord, oidRequestsOf } from './requestRecord.ts';
+
+/** Behind the event of a request of the library's own, in bytes: its final status. */
+export const EVENT_STATUS = 24;
 
 /**
  * Hands a record to the miniport driver and settles what its handler returned. The value is the status, or
@@ -144,18 +147,15 @@ function leave(ndis: NdisLibrary, record: OidRecord): void {
 }
 
 function notify(ndis: NdisLibrary, record: OidRecord): void {
-  signalEvent(ndis.kernel, record.event);
+  if (record.event !== 0) {
+    ndis.memory.u32[(record.event + EVENT_STATUS) >> 2] = record.status;
+    signalEvent(ndis.kernel, record.event);
+  }
   const handlers = record.binding?.protocol.handlers ?? null;
   if (record.binding === null || handlers === null) return;
   const callback =
     record.interface === 'regular' ? handlers.oidRequestComplete : handlers.directOidRequestComplete;
-  callback?.invoke(record.binding.context, viewless(record.request), record.status);
-}
-
-/** The edge of the callback makes the view of an address. */
-function viewless<T>(address: Address): T {
-  // The seam replaces the address by the view before a TypeScript handler sees it.
-  return address as unknown as T;
+  callback?.invoke(record.binding.context, asRequest(record.request), record.status);
 }
 
 function checkResults(ndis: NdisLibrary, record: OidRecord, status: number): number {

@@ -134,4 +134,3 @@ export class OidRequests {
 const NOTHING = new Uint8Array(0);
 
 export const oidRequestsOf = perNdis('OID requests', () => new OidRequests());
-

@@ -7,7 +7,11 @@ import {
   NDIS_SIZEOF_PORT_ARRAY_REVISION_1,
   NDIS_SIZEOF_PORT_STATE_REVISION_1,
 } from '../generated/constants/index.ts';
-import { NDIS_PORT_ARRAY, NDIS_PORT_CHARACTERISTICS, NDIS_PORT_STATE } from '../generated/structures/index.ts';
+import {
+  NDIS_PORT_ARRAY,
+  NDIS_PORT_CHARACTERISTICS,
+  NDIS_PORT_STATE,
+} from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { DEFAULT_PORT, type Port, portCharacteristics, portList, portState, portsOf } from './ports.ts';

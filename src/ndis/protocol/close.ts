@@ -13,6 +13,7 @@ import {
   NDIS_STATUS_SUCCESS,
 } from '../generated/constants/index.ts';
 import { type NdisLibrary, NdisObject } from '../library.ts';
+import { updatePacketFilter } from '../oid/ownRequest.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { Binding } from './protocolDriver.ts';
 
@@ -42,11 +43,14 @@ const closeBinding = procedure<NdisLibrary, { readonly close: Address; readonly 
       if (binding === undefined) return step.done(NDIS_STATUS_SUCCESS);
       freeEvent(ndis.kernel, binding.drainEvent);
       binding.drainEvent = 0;
-      if (binding.packetFilter === 0) return step.go('complete');
+      if (binding.packetFilter === 0 && binding.multicastList.length === 0 && binding.lookahead === 0) {
+        return step.go('complete');
+      }
       binding.packetFilter = 0;
       binding.multicastList = new Uint8Array(0);
+      binding.lookahead = 0;
       updateReceivers(binding.adapter);
-      return step.go('complete');
+      return step.run('complete', updatePacketFilter, ndis, { adapter: binding.adapter.handle, status: 0 });
     },
     complete: (ndis, locals, step) => {
       const operation = ndis.resolve(locals.close, CloseOperation);
