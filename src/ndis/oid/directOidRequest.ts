@@ -56,7 +56,8 @@ export const NdisDirectOidRequest = declareFunction('ndis', {
       const { adapter } = binding;
       const handler = adapter.miniport.handlers?.directOidRequest ?? null;
       const fields = readRequest(ndis.memory, OidRequest);
-      if (handler === null || binding.protocol.handlers?.directOidRequestComplete == null) {
+      const complete = binding.protocol.handlers?.directOidRequestComplete ?? null;
+      if (handler === null || complete === null) {
         ndis.kernel.note(call, `${binding.label}: a driver registered no handler for direct requests`);
         return NDIS_STATUS_NOT_SUPPORTED;
       }

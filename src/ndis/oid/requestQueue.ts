@@ -217,7 +217,7 @@ export function abortQueued(
 export function endAdapterRequests(ndis: NdisLibrary, adapter: MiniportAdapter): void {
   const registry = oidRequestsOf(ndis);
   const requests = registry.of(adapter);
-  for (const record of [...requests.outstanding()]) {
+  for (const record of requests.outstanding()) {
     if (record.sent !== 0) reportNeverCompleted(ndis, record, adapter.miniport.driver);
     const index = requests.queue.indexOf(record);
     if (index >= 0) requests.queue.splice(index, 1);

@@ -82,11 +82,10 @@ export class AdapterRequests {
     return repeats;
   }
 
-  /** Every request that is not complete, oldest first. */
-  *outstanding(): Iterable<OidRecord> {
-    if (this.active !== null && !this.active.complete) yield this.active;
-    yield* this.queue;
-    yield* this.direct.values();
+  /** Every request that is not complete, oldest first; a list of its own, so that they may be completed in a loop. */
+  outstanding(): OidRecord[] {
+    const active = this.active === null || this.active.complete ? [] : [this.active];
+    return [...active, ...this.queue, ...this.direct.values()];
   }
 }
 
