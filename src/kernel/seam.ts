@@ -125,7 +125,8 @@ export class Seam {
         release();
       });
     };
-    return numbersFirst(parameters.length, call, marshalled, (): void => {
+    const variadic = parameters.some(({ name }) => name.endsWith('...'));
+    return numbersFirst(variadic ? 0 : parameters.length, call, marshalled, (): void => {
       memory.objects.owner = driver;
       memory.callables.owner = driver;
     });
