@@ -1,1 +1,3 @@
-export {};
+/** The drivers that come with ndisbox, written as models for users. Read wireport first. */
+
+export { wireport } from './wireport/wireport.ts';

@@ -1,0 +1,87 @@
+/**
+ * The receive path of wireport: frames go from the wire straight into buffers in kernel memory, and up as chains of
+ * lists. Implements "Indicating Received Data" for miniport drivers (network).
+ */
+
+import {
+  type Address,
+  type FrameBatch,
+  NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
+  NET_BUFFER,
+  NET_BUFFER_LIST,
+} from '../../src/machine/index.ts';
+import type { WireportAdapter } from './adapter.ts';
+import { RECEIVE_BATCH } from './limits.ts';
+
+const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
+const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;
+const NBL_BUFFER = NET_BUFFER_LIST.offset.MiniportReserved;
+const NB_DATA_LENGTH = NET_BUFFER.offset.DataLength;
+/** Batches taken in one DPC; what is left comes with the next, so that one busy wire does not starve the others. */
+const BATCHES_PER_DPC = 8;
+
+/** Takes frames from the wire and indicates them. */
+export function receiveFrames(adapter: WireportAdapter): void {
+  if (!adapter.running) return;
+  for (let round = 0; round < BATCHES_PER_DPC; round++) {
+    if (adapter.freeCount === 0) {
+      adapter.counters.receiveNoBuffer++;
+      return;
+    }
+    const batch = adapter.freeCount < RECEIVE_BATCH ? adapter.singleReceive : adapter.receiveBatch;
+    offerBuffers(adapter, batch);
+    const count = adapter.device.wire.receive(batch);
+    if (count === 0) return;
+    indicate(adapter, batch, count);
+    if (count < batch.capacity) return;
+  }
+  // More frames may wait: come back after what else is due.
+  adapter.imports.ntoskrnl.KeInsertQueueDpc(adapter.dpc, 0, 0);
+}
+
+/** Slot i of the batch gets the buffer of the i-th free list from the top of the stack. */
+function offerBuffers(adapter: WireportAdapter, batch: FrameBatch): void {
+  const { freeLists, bufferSize } = adapter;
+  const { i32 } = adapter.imports.memory;
+  const top = adapter.freeCount - 1;
+  for (let slot = 0; slot < batch.capacity; slot++) {
+    batch.offset[slot] = i32[(freeLists[top - slot] + NBL_BUFFER) >> 2];
+    batch.size[slot] = bufferSize;
+  }
+}
+
+function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): void {
+  const { freeLists, imports, counters } = adapter;
+  const { i32, u32 } = imports.memory;
+  const top = adapter.freeCount - 1;
+  let bytes = 0;
+  for (let slot = 0; slot < count; slot++) {
+    const list = freeLists[top - slot];
+    const length = batch.length[slot];
+    bytes += length;
+    u32[(i32[(list + NBL_FIRST_NET_BUFFER) >> 2] + NB_DATA_LENGTH) >> 2] = length;
+    imports.memory.writePointer(list + NBL_NEXT, slot + 1 < count ? freeLists[top - slot - 1] : 0);
+  }
+  adapter.freeCount -= count;
+  adapter.listsOut += count;
+  counters.framesReceived += count;
+  counters.bytesReceived += bytes;
+  const flags = NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL;
+  imports.ndis.NdisMIndicateReceiveNetBufferLists(adapter.handle, freeLists[top], 0, count, flags);
+}
+
+/** MiniportReturnNetBufferLists: the lists are free again. */
+export function returnLists(adapter: WireportAdapter, lists: Address): void {
+  const { freeLists } = adapter;
+  const { i32 } = adapter.imports.memory;
+  const starved = adapter.freeCount === 0;
+  for (let list = lists; list !== 0; ) {
+    const next = i32[(list + NBL_NEXT) >> 2];
+    freeLists[adapter.freeCount++] = list;
+    adapter.listsOut--;
+    list = next;
+  }
+  if (adapter.pausing) adapter.completePause();
+  // The wire may hold frames that found no buffer.
+  if (starved && adapter.running) adapter.imports.ntoskrnl.KeInsertQueueDpc(adapter.dpc, 0, 0);
+}
