@@ -59,3 +59,5 @@ export * from './status/indicateStatus.ts';
 export * from './status/linkState.ts';
 export * from './status.ts';
 export * from './taskOffload/listMacros.ts';
+export * from './sync/index.ts';
+export * from './timer/index.ts';

@@ -1,0 +1,8 @@
+/** Synchronization: what drivers import. */
+
+export * from './event.ts';
+export * from './interlocked.ts';
+export * from './legacyReadWriteLock.ts';
+export * from './mutex.ts';
+export * from './readWriteLock.ts';
+export * from './spinLock.ts';

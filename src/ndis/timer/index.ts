@@ -1,0 +1,5 @@
+/** Timers, work items and time. */
+
+export * from './ioWorkItem.ts';
+export * from './sleep.ts';
+export * from './timerObject.ts';
