@@ -118,7 +118,7 @@ describe.each([1, 2, 4])('with %i processors', (processors) => {
       t.failAllocations(true);
       expect(t.imports.NdisAllocateRWLock(0)).toBe(0);
       t.failAllocations(false);
-      expect(t.imports.NdisAllocateRWLock(0x7000_0010)).toBe(0);
+      expect(t.imports.NdisAllocateRWLock(0x7000_4440)).toBe(0);
       expect(t.codes().at(-1)).toBe('BAD_HANDLE');
       t.kernel.irql = PASSIVE_LEVEL;
     });
