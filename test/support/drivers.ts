@@ -315,4 +315,4 @@ export async function registerProtocol(t: TestNdis, p: TestProtocol, changes: ob
   );
 }
 
-export { NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS };
+export { NDIS_STATUS_SUCCESS };

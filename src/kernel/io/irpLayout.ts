@@ -6,7 +6,6 @@ import type { Kernel } from '../kernel.ts';
 
 export const IRP_SIZE = IRP.size;
 export const STACK_SIZE = IO_STACK_LOCATION.size;
-export const IRP_FLAGS = IRP.offset.Flags;
 export const IRP_MDL = IRP.offset.MdlAddress;
 export const IRP_SYSTEM_BUFFER = IRP.offset['AssociatedIrp.SystemBuffer'];
 export const IRP_STATUS = IRP.offset.IoStatus;
@@ -26,7 +25,6 @@ export const IRP_CURRENT_STACK = IRP.offset['Tail.Overlay.CurrentStackLocation']
 export const IRP_ORIGINAL_FILE = IRP.offset['Tail.Overlay.OriginalFileObject'];
 
 export const STACK_MAJOR = 0;
-export const STACK_MINOR = 1;
 export const STACK_CONTROL = 3;
 export const STACK_PARAMETERS = 8;
 export const STACK_DEVICE = IO_STACK_LOCATION.offset.DeviceObject;
