@@ -8,6 +8,7 @@ import {
   type Address,
   CALLABLE_RANGE_START,
   type Fields,
+  type KernelMemory,
   OBJECT_RANGE_START,
   type Structure,
   type View,
@@ -30,6 +31,14 @@ import { LibraryObject } from './waitableObject.ts';
 type AnyFunction = (...args: unknown[]) => unknown;
 type AnyDeclaration<C> = FunctionDeclaration<C, unknown>;
 
+/** Told of a call that returned, with its arguments as the callee got them. */
+export type SeamObserver = (
+  declaration: AnyDeclaration<never> | CallbackDeclaration<unknown>,
+  args: readonly unknown[],
+  result: unknown,
+  memory: KernelMemory,
+) => void;
+
 export interface SeamOptions {
   /** Check IRQL and arguments at every crossing; refuse calls of a stopped machine. */
   readonly checks: boolean;
@@ -38,7 +47,7 @@ export interface SeamOptions {
   /** Let other processors run at the calls of TypeScript drivers. */
   readonly explore: boolean;
   /** Told of every import and callback that returned: for the coverage of the tests. */
-  readonly observe?: ((name: string, result: unknown) => void) | undefined;
+  readonly observe?: SeamObserver | undefined;
   /** Asked before each call that may fail: true makes the call fail without running. */
   readonly fault?: ((driver: Driver, declaration: AnyDeclaration<never>) => number | null) | undefined;
 }
@@ -91,7 +100,7 @@ export class Seam {
     // A declaration's implementation takes the parameters of its prototype; the edge below supplies exactly these.
     let call = declaration.implement(context, driver) as AnyFunction;
     const { checks, trace, explore, fault, observe } = this.options;
-    if (observe !== undefined) call = observed(declaration.parsed.name, call, observe);
+    if (observe !== undefined) call = this.#observed(declaration, call, observe);
     // A macro is the driver's own code in C: nothing crosses a seam that could be checked or traced.
     if (declaration.inline) return this.#marshalled(declaration, driver, call);
     if (checks) call = this.#checked(declaration, driver, call);
@@ -270,7 +279,7 @@ export class Seam {
     }
     let invoke = handler as AnyFunction;
     const { checks, trace, explore, observe } = this.options;
-    if (observe !== undefined) invoke = observed(declaration.parsed.name, invoke, observe);
+    if (observe !== undefined) invoke = this.#observed(declaration, invoke, observe);
     if (!declaration.hot && declaration.waits === 'never') invoke = this.#synchronous(invoke);
     if (!declaration.hot || checks) invoke = this.#callbackEdge(driver, declaration, invoke);
     if (trace) invoke = this.#tracedCallback(driver, declaration, invoke);
@@ -287,6 +296,21 @@ export class Seam {
       const result = handler(...args);
       kernel.synchronousDepth--;
       return result;
+    };
+  }
+
+  #observed(declaration: Parameters<SeamObserver>[0], call: AnyFunction, observe: SeamObserver): AnyFunction {
+    const { memory } = this.kernel;
+    return (...args) => {
+      const result = call(...args);
+      if (!(result instanceof Promise)) {
+        observe(declaration, args, result, memory);
+        return result;
+      }
+      return result.then((value: unknown) => {
+        observe(declaration, args, value, memory);
+        return value;
+      });
     };
   }
 
@@ -372,24 +396,6 @@ export class Seam {
       return traceValue(value);
     });
   }
-}
-
-function observed(
-  name: string,
-  call: AnyFunction,
-  observe: (name: string, result: unknown) => void,
-): AnyFunction {
-  return (...args) => {
-    const result = call(...args);
-    if (result instanceof Promise) {
-      return result.then((value: unknown) => {
-        observe(name, value);
-        return value;
-      });
-    }
-    observe(name, result);
-    return result;
-  };
 }
 
 function isFunctionDeclaration(value: unknown): value is AnyDeclaration<unknown> {

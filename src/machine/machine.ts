@@ -17,6 +17,7 @@ import {
   poolOf,
   registryOf,
   Seam,
+  type SeamObserver,
   startLoadingDriver,
   startUnloadingDriver,
 } from '../kernel/index.ts';
@@ -48,7 +49,7 @@ export interface MachineOptions extends KernelOptions, NdisOptions {
   /** Whether a protocol may bind to an adapter; default: every protocol to every adapter. */
   readonly mayBind?: (protocol: string, adapter: string) => boolean;
   /** Told of every import and callback that returned; for coverage. */
-  readonly observe?: (name: string, result: unknown) => void;
+  readonly observe?: SeamObserver;
 }
 
 /** An adapter to add. */

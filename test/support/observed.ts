@@ -4,39 +4,42 @@
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterAll, expect } from 'vitest';
+import { ddiEntries } from '../../scripts/coverage/facts.ts';
+import { type Outcome, outcomeOf } from '../../scripts/coverage/outcome.ts';
+import type { SeamObserver } from '../../src/kernel/index.ts';
 
 /** What the tests of one file showed of one entry: the first test for each outcome. */
-interface Observation {
-  success?: string;
-  failure?: string;
-}
+type Observation = Partial<Record<Outcome, string>>;
 
 const observations = new Map<string, Observation>();
+const statusParameters = new Map(
+  ddiEntries.flatMap(({ name, returnsVia }) =>
+    returnsVia === undefined ? [] : [[name, returnsVia] as const],
+  ),
+);
 
 /** Told by the seam of every call that returned. */
-export function observe(name: string, result: unknown): void {
-  let entry = observations.get(name);
-  if (entry === undefined) {
-    entry = {};
-    observations.set(name, entry);
-  }
-  const failed =
-    (typeof result === 'number' && result >>> 30 === 3) ||
-    (result === 0 && /Allocate|Get|Open|Create|Pop|Remove/.test(name));
-  const outcome = failed ? 'failure' : 'success';
+export const observe: SeamObserver = (declaration, args, result, memory) => {
+  const { name, returns, parameters } = declaration.parsed;
+  const read = (address: number): number => memory.data.getUint32(address, true);
+  const outcome = outcomeOf({ name, returns, parameters, args, result, read }, statusParameters.get(name));
+  const entry = observations.get(name) ?? {};
+  observations.set(name, entry);
   entry[outcome] ??= expect.getState().currentTestName ?? 'outside of a test';
-}
+};
 
 if (process.env['NDISBOX_COVERAGE'] !== undefined) {
   afterAll(() => {
     const path = expect.getState().testPath;
     if (path === undefined || observations.size === 0) return;
-    const file = path.slice(process.cwd().length + 1);
+    const file = relative(process.cwd(), path).replaceAll('\\', '/');
     const folder = join('coverage', 'ddi');
     mkdirSync(folder, { recursive: true });
-    const name = `${file.replaceAll('/', '-')}-${basename(path)}.json`;
-    writeFileSync(join(folder, name), JSON.stringify({ file, entries: Object.fromEntries(observations) }));
+    writeFileSync(
+      join(folder, `${file.replaceAll('/', '-')}.json`),
+      JSON.stringify({ file, entries: Object.fromEntries(observations) }),
+    );
   });
 }

@@ -189,11 +189,11 @@ export const NdisIMDeInitializeDeviceInstance = declareFunction('ndis', {
 
 /**
  * NdisIMGetBindingContext: the device context that the intermediate driver below gave its virtual miniport; NULL where
- * there is none. IRQL PASSIVE_LEVEL. Source: ndis/nf-ndis-ndisimgetbindingcontext.
+ * there is none. IRQL <= APC_LEVEL. Source: ndis/nf-ndis-ndisimgetbindingcontext.
  */
 export const NdisIMGetBindingContext = declareFunction('ndis', {
   prototype: 'NDIS_HANDLE NdisIMGetBindingContext(NDIS_HANDLE NdisBindingHandle)',
-  irql: 'PASSIVE_LEVEL',
+  irql: '<=APC_LEVEL',
   waits: 'never',
   since: '6.0',
   page: 'ndis/nf-ndis-ndisimgetbindingcontext',

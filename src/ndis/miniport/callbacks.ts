@@ -131,7 +131,7 @@ export type MINIPORT_CHECK_FOR_HANG = (MiniportAdapterContext: unknown) => boole
 export const MINIPORT_CHECK_FOR_HANG = declareCallback<MINIPORT_CHECK_FOR_HANG>({
   prototype: 'BOOLEAN MINIPORT_CHECK_FOR_HANG(NDIS_HANDLE MiniportAdapterContext)',
   role: 'MiniportCheckForHangEx',
-  irql: '<=DISPATCH_LEVEL',
+  irql: 'PASSIVE_LEVEL',
   waits: 'never',
   since: '6.0',
   page: 'ndis/nc-ndis-miniport_check_for_hang',

@@ -150,12 +150,12 @@ function completeOperation(
 
 /**
  * NdisCompleteBindAdapterEx: completes a bind for which ProtocolBindAdapterEx returned NDIS_STATUS_PENDING.
- * IRQL PASSIVE_LEVEL. A context that is not in progress is the finding NOT_PENDING.
+ * IRQL <= DISPATCH_LEVEL. A context that is not in progress is the finding NOT_PENDING.
  * Source: ndis/nf-ndis-ndiscompletebindadapterex.
  */
 export const NdisCompleteBindAdapterEx = declareFunction('ndis', {
   prototype: 'VOID NdisCompleteBindAdapterEx(NDIS_HANDLE BindAdapterContext, NDIS_STATUS Status)',
-  irql: 'PASSIVE_LEVEL',
+  irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
   page: 'ndis/nf-ndis-ndiscompletebindadapterex',
@@ -175,19 +175,19 @@ export const NdisCompleteBindAdapterEx = declareFunction('ndis', {
 
 /**
  * NdisCompleteUnbindAdapterEx: completes an unbind for which ProtocolUnbindAdapterEx returned NDIS_STATUS_PENDING.
- * IRQL PASSIVE_LEVEL. A context that is not in progress is the finding NOT_PENDING.
+ * IRQL <= DISPATCH_LEVEL. A context that is not in progress is the finding NOT_PENDING.
  * Source: ndis/nf-ndis-ndiscompleteunbindadapterex.
  */
 export const NdisCompleteUnbindAdapterEx = declareFunction('ndis', {
-  prototype: 'VOID NdisCompleteUnbindAdapterEx(NDIS_HANDLE UnbindAdapterContext)',
-  irql: 'PASSIVE_LEVEL',
+  prototype: 'VOID NdisCompleteUnbindAdapterEx(NDIS_HANDLE UnbindContext)',
+  irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
   page: 'ndis/nf-ndis-ndiscompleteunbindadapterex',
   implement:
     (ndis: NdisLibrary, driver) =>
-    (UnbindAdapterContext: Handle): void => {
-      const problem = completeOperation(ndis, UnbindAdapterContext, 'unbind', NDIS_STATUS_SUCCESS);
+    (UnbindContext: Handle): void => {
+      const problem = completeOperation(ndis, UnbindContext, 'unbind', NDIS_STATUS_SUCCESS);
       if (problem === null) return;
       ndis.kernel.report(
         'NOT_PENDING',

@@ -110,13 +110,13 @@ function bindingOf(ndis: NdisLibrary, handle: Address | undefined): Binding | nu
 
 /**
  * NdisUnbindAdapter: asks NDIS to unbind; the unbind is queued and may be over before the call returns. IRQL
- * PASSIVE_LEVEL. From ProtocolBindAdapterEx or ProtocolUnbindAdapterEx of the same binding it is a finding.
+ * <= DISPATCH_LEVEL. From ProtocolBindAdapterEx or ProtocolUnbindAdapterEx of the same binding it is a finding.
  * @returns NDIS_STATUS_SUCCESS when the unbind was started; NDIS_STATUS_RESOURCES when too much waits at the adapter;
  * NDIS_STATUS_FAILURE for a handle that is not open (a finding). Source: ndis/nf-ndis-ndisunbindadapter.
  */
 export const NdisUnbindAdapter = declareFunction('ndis', {
   prototype: 'NDIS_STATUS NdisUnbindAdapter(NDIS_HANDLE NdisBindingHandle)',
-  irql: 'PASSIVE_LEVEL',
+  irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
   page: 'ndis/nf-ndis-ndisunbindadapter',

@@ -1,0 +1,23 @@
+/**
+ * Where a declaration differs from the facts on purpose: the facts follow the reference, which is sometimes wrong or
+ * silent. Reviewed by hand; every line says why.
+ */
+
+/** Parts of a declaration that are compared. */
+export type Part = 'returns' | 'parameters' | 'irql' | 'page';
+
+/** The deliberate differences by entry. */
+export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>> = {
+  PROTOCOL_SEND_NET_BUFFER_LISTS_COMPLETE: {
+    parameters: 'the page lists the parameters out of order; the header has the list second',
+  },
+  NET_BUFFER_LIST_NBL_FLAGS: { returns: 'the page calls the macro VOID; it is an expression of the flags' },
+  NET_BUFFER_LIST_STATUS: { returns: 'the status is what the list holds, not the outcome of the macro' },
+  NDIS_NBL_GET_MEDIA_SPECIFIC_INFO: { parameters: 'the macro writes the pointer it finds: one level more' },
+  NDIS_NBL_ADD_MEDIA_SPECIFIC_INFO_EX: { parameters: 'the page names the structure without EX' },
+  NDIS_NBL_GET_MEDIA_SPECIFIC_INFO_EX: { parameters: 'without EX on the page, and one level more' },
+  NDIS_NBL_REMOVE_MEDIA_SPECIFIC_INFO_EX: { parameters: 'the page names the structure without EX' },
+  NET_BUFFER_SHARED_MEM_OFFSET: {
+    parameters: 'the page names NET_BUFFER; the macro reads the shared memory',
+  },
+};
