@@ -17,6 +17,13 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   NDIS_NBL_ADD_MEDIA_SPECIFIC_INFO_EX: { parameters: 'the page names the structure without EX' },
   NDIS_NBL_GET_MEDIA_SPECIFIC_INFO_EX: { parameters: 'without EX on the page, and one level more' },
   NDIS_NBL_REMOVE_MEDIA_SPECIFIC_INFO_EX: { parameters: 'the page names the structure without EX' },
+  NdisInterlockedPushEntrySList: {
+    returns: 'on x64 an entry of a sequenced list is an SLIST_ENTRY of 16 bytes',
+    parameters: 'as above',
+  },
+  NdisInterlockedPopEntrySList: {
+    returns: 'on x64 an entry of a sequenced list is an SLIST_ENTRY of 16 bytes',
+  },
   NET_BUFFER_SHARED_MEM_OFFSET: {
     parameters: 'the page names NET_BUFFER; the macro reads the shared memory',
   },
