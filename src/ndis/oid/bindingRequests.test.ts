@@ -274,13 +274,12 @@ describe('requests that NDIS answers (handledByNdis)', () => {
     const known = new Map<string, unknown>(Object.entries(constants));
     const expected = (choose: (fact: (typeof facts)[number]) => boolean) =>
       facts.filter((fact) => choose(fact) && known.has(fact.name)).map((fact) => known.get(fact.name));
-    const sorted = (values: Iterable<unknown>) => [...values].sort();
     const whole = expected(({ handledByNdis: by }) => by?.length === 1 && by[0] === 'oid');
-    expect(sorted(ndisHandlesOid)).toEqual(sorted(whole));
+    expect(ndisHandlesOid).toEqual(new Set<unknown>(whole));
     const queries = expected(({ handledByNdis: by }) => by?.includes('query') === true);
-    expect(sorted(ndisHandlesQuery)).toEqual(sorted(queries));
-    expect(sorted(directOids)).toEqual(sorted(expected((fact) => fact.iface === 'direct')));
-    expect(sorted(synchronousOids)).toEqual(sorted(expected((fact) => fact.iface === 'synchronous')));
+    expect(ndisHandlesQuery).toEqual(new Set<unknown>(queries));
+    expect(directOids).toEqual(new Set<unknown>(expected((fact) => fact.iface === 'direct')));
+    expect(synchronousOids).toEqual(new Set<unknown>(expected((fact) => fact.iface === 'synchronous')));
   });
 });
 
