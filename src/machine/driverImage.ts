@@ -25,15 +25,15 @@ export interface DriverImports {
   /** Kernel memory. Hot code reads and writes its typed arrays. */
   readonly memory: KernelMemory;
   /** A variable of eight bytes in the driver's data; freed when the driver is unloaded. */
-  cell(initial?: Address): Cell;
+  readonly cell: (initial?: Address) => Cell;
   /** `size` zeroed bytes of the driver's data, aligned to 16; freed when the driver is unloaded. */
-  data(size: number): Address;
+  readonly data: (size: number) => Address;
   /** The structure at `address`. */
-  view<V extends View, P extends string>(structure: Structure<V, P>, address: Address): V;
+  readonly view: <V extends View, P extends string>(structure: Structure<V, P>, address: Address) => V;
   /** What the host attached to the adapter with this handle (MiniportInitializeEx), or null. */
-  wireOf(NdisMiniportHandle: Address): WireDevice | null;
+  readonly wireOf: (NdisMiniportHandle: Address) => WireDevice | null;
   /** Writes a line to the trace. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
 }
 
 /** What a driver image gives. */
