@@ -109,7 +109,7 @@ async function check(steps: readonly Step[], seed: number): Promise<void> {
 
 test('one request at a time, in order, each completed once, whatever happens (network/miniport-adapter-oid-request-serialization)', async () => {
   await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 14 }), fc.nat(100_000), check), {
-    numRuns: 80,
+    numRuns: 40,
   });
 }, 60_000);
 
@@ -126,4 +126,24 @@ test('the same seed makes the same choices between inline and pending', async ()
   const first = await choices(7);
   expect(await choices(7)).toEqual(first);
   expect(new Set(first)).toEqual(new Set([NDIS_STATUS_SUCCESS, NDIS_STATUS_PENDING]));
+});
+
+test('a close gives up what the miniport never completes, and names it (nf-ndis-ndismoidrequestcomplete)', async () => {
+  const s = await createOidStack({ seed: 3 });
+  let first = true;
+  s.on.request = () => {
+    const status = first ? NDIS_STATUS_PENDING : NDIS_STATUS_SUCCESS;
+    first = false;
+    return status;
+  };
+  const requests = [s.create({ oid: PRIVATE }), s.create({ oid: PRIVATE })];
+  for (const request of requests) await s.t.run(() => s.send(request));
+  await s.t.run(() => s.p.driver.ndis.NdisUnbindAdapter(s.p.bindings[0].handle.value));
+  await s.t.runAll();
+  expect(s.completions.map(([address]) => address)).toContain(requests[0].address);
+  expect(s.p.object().bindings.size).toBe(0);
+  expect(s.t.findings()).toEqual(['OID_REQUEST_NEVER_COMPLETED miniport']);
+  s.t.halt(s.adapter);
+  await s.t.runAll();
+  expect(s.adapter.state).toBe('Halted');
 });

@@ -215,31 +215,24 @@ export function abortQueued(
  * NDIS_STATUS_REQUEST_ABORTED. Call it after MiniportHaltEx returned.
  */
 export function endAdapterRequests(ndis: NdisLibrary, adapter: MiniportAdapter): void {
-  const registry = oidRequestsOf(ndis);
-  const requests = registry.of(adapter);
-  for (const record of requests.outstanding()) {
-    if (record.sent !== 0) reportNeverCompleted(ndis, record, adapter.miniport.driver);
-    const index = requests.queue.indexOf(record);
-    if (index >= 0) requests.queue.splice(index, 1);
-    record.inHandler = false;
-    record.inCall = false;
-    finishRequest(ndis, record, NDIS_STATUS_REQUEST_ABORTED);
-  }
-  registry.forget(adapter);
+  abandonRequests(ndis, adapter, null);
+  oidRequestsOf(ndis).forget(adapter);
 }
 
 /**
- * Reports what `binding` still has at its miniport driver, for who waited too long for the binding to drain. Returns
- * how many requests that are.
+ * Completes what `binding` (null: anyone) still has at an adapter with NDIS_STATUS_REQUEST_ABORTED, because the
+ * miniport driver does not: what that driver holds is reported. For who has waited long enough for a binding to drain.
  */
-export function reportOutstandingRequests(ndis: NdisLibrary, binding: Binding): number {
-  let count = 0;
-  for (const record of oidRequestsOf(ndis).of(binding.adapter).outstanding()) {
-    if (record.binding !== binding) continue;
-    count++;
-    if (record.sent !== 0) reportNeverCompleted(ndis, record, binding.adapter.miniport.driver);
+export function abandonRequests(ndis: NdisLibrary, adapter: MiniportAdapter, binding: Binding | null): void {
+  const requests = oidRequestsOf(ndis).of(adapter);
+  for (const record of requests.outstanding()) {
+    // A completion function that ran in this loop may have ended the record.
+    if (record.complete || (binding !== null && record.binding !== binding)) continue;
+    if (record.sent !== 0) reportNeverCompleted(ndis, record, adapter.miniport.driver);
+    const index = requests.queue.indexOf(record);
+    if (index >= 0) requests.queue.splice(index, 1);
+    finishRequest(ndis, record, NDIS_STATUS_REQUEST_ABORTED);
   }
-  return count;
 }
 
 function reportNeverCompleted(ndis: NdisLibrary, record: OidRecord, driver: Driver): void {

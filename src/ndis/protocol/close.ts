@@ -3,7 +3,7 @@
  * Implements nf-ndis-ndiscloseadapterex and nc-ndis-protocol_close_adapter_complete_ex.
  */
 
-import { declareFunction, type Handle, procedure } from '../../kernel/index.ts';
+import { declareFunction, type Handle, procedure, STATUS_TIMEOUT } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { updateReceivers } from '../dataPath/receivers.ts';
 import { createEvent, freeEvent, signalEvent, waitFor } from '../events.ts';
@@ -14,10 +14,14 @@ import {
 } from '../generated/constants/index.ts';
 import { type NdisLibrary, NdisObject } from '../library.ts';
 import { updatePacketFilter } from '../oid/ownRequest.ts';
+import { abandonRequests } from '../oid/requestQueue.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { Binding } from './protocolDriver.ts';
 
 const PAGE = 'ndis/nf-ndis-ndiscloseadapterex';
+
+/** How long a close waits for requests that a miniport driver holds before it gives them up: 60 s in 100 ns. */
+const REQUEST_TIME_LIMIT = 600_000_000;
 
 /** A close in progress: the binding's own handle is invalid already. */
 export class CloseOperation extends NdisObject {
@@ -36,6 +40,16 @@ const closeBinding = procedure<NdisLibrary, { readonly close: Address; readonly 
       const binding = ndis.resolve(locals.close, CloseOperation)?.binding;
       if (binding === undefined || binding.drained) return step.go('drained');
       binding.drainEvent = createEvent(ndis.kernel);
+      return step.wait('waited', {
+        ...waitFor(binding.drainEvent, 'NdisCloseAdapterEx'),
+        timeout: REQUEST_TIME_LIMIT,
+      });
+    },
+    waited: (ndis, locals, step, status) => {
+      const binding = ndis.resolve(locals.close, CloseOperation)?.binding;
+      if (binding === undefined || status !== STATUS_TIMEOUT) return step.go('drained');
+      abandonRequests(ndis, binding.adapter, binding);
+      if (binding.drained) return step.go('drained');
       return step.wait('drained', waitFor(binding.drainEvent, 'NdisCloseAdapterEx'));
     },
     drained: (ndis, locals, step) => {
