@@ -31,4 +31,5 @@ export * from './oid/cloneOidRequest.ts';
 export * from './status/indicateStatus.ts';
 export * from './ports/portFunctions.ts';
 export * from './sync/functions.ts';
+export * from './configuration/functions.ts';
 export * from './timer/functions.ts';

@@ -60,4 +60,5 @@ export * from './status/linkState.ts';
 export * from './status.ts';
 export * from './taskOffload/listMacros.ts';
 export * from './sync/index.ts';
+export * from './configuration/index.ts';
 export * from './timer/index.ts';

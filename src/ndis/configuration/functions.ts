@@ -1,0 +1,4 @@
+/** Configuration: what drivers import. */
+
+export * from './configuration.ts';
+export * from './parameters.ts';
