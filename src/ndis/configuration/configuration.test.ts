@@ -247,7 +247,9 @@ test('any digits are read as the number they write', () => {
     fc.property(fc.nat(0xffff_ffff), (integer) => {
       const value = (text: string) => ({
         type: 1,
-        data: new Uint8Array(Uint16Array.from([...text, '\0'], (c) => c.charCodeAt(0)).buffer),
+        data: new Uint8Array(
+          Uint16Array.from({ length: text.length + 1 }, (_, i) => text.charCodeAt(i)).buffer,
+        ),
       });
       const expected = { type: NdisParameterInteger, integer };
       expect(parameterOfValue(value(String(integer)), NdisParameterInteger)).toEqual(expected);
