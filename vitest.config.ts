@@ -8,5 +8,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'drivers/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
+    // Property tests on a busy machine: a limit against hangs, not a measure of speed.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });
