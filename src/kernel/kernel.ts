@@ -66,7 +66,7 @@ export class Kernel {
   readonly #parts = new Map<symbol, unknown>();
   readonly #recent: TraceEvent[] = [];
   #recentCount = 0;
-  readonly #stopListeners: ((reason: NdisboxError) => void)[] = [];
+  readonly #stopListeners = new Set<(reason: NdisboxError) => void>();
 
   /** How many handlers that may not wait run now, one inside the other: code in them cannot await a call. */
   synchronousDepth = 0;
@@ -175,9 +175,12 @@ export class Kernel {
     for (const listener of this.#stopListeners) listener(reason);
   }
 
-  /** Calls `listener` when the machine stops. */
-  onStop(listener: (reason: NdisboxError) => void): void {
-    this.#stopListeners.push(listener);
+  /** Calls `listener` when the machine stops. The function it gives takes the listener away again. */
+  onStop(listener: (reason: NdisboxError) => void): () => void {
+    this.#stopListeners.add(listener);
+    return () => {
+      this.#stopListeners.delete(listener);
+    };
   }
 
   /** Stops the machine because of what was thrown in it: an exception that nothing handled is a bug check. */

@@ -8,6 +8,7 @@ import type { Address } from '../memory/index.ts';
 import { NdisboxError } from './errors.ts';
 import { DISPATCH_LEVEL, PASSIVE_LEVEL } from './generated/constants/basic.ts';
 import type { Kernel } from './kernel.ts';
+import { macrotask } from './macrotask.ts';
 import {
   createFrame,
   type Frame,
@@ -598,16 +599,4 @@ function activationName(thread: Thread): string {
   const top = thread.frames[thread.frames.length - 1];
   if (top === undefined) return 'no frame';
   return top.kind === 'typescript' ? top.name : top.procedure.name;
-}
-
-/** Resolves in a later macrotask: every microtask that was pending has run by then. */
-function macrotask(): Promise<'macrotask'> {
-  return new Promise((resolve) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      channel.port1.close();
-      resolve('macrotask');
-    };
-    channel.port2.postMessage(0);
-  });
 }

@@ -6,11 +6,16 @@
 
 export * from './machine.ts';
 export * from './driverImage.ts';
+export * from './openedDevice.ts';
 export * from './wireDevice.ts';
 export * from './snapshot.ts';
 export {
   BugCheckError,
+  type DeviceResult,
+  type Dump,
+  dumpOf,
   type Finding,
+  formatDump,
   type Imports,
   type Kernel,
   type KernelOptions,

@@ -5,6 +5,10 @@
 
 import * as kernelFunctions from '../kernel/functions.ts';
 import {
+  attachBugChecks,
+  attachDevices,
+  attachFiles,
+  attachInputOutput,
   attachSynchronization,
   createService,
   type Driver,
@@ -14,6 +18,7 @@ import {
   NT_SUCCESS,
   type NTSTATUS,
   ntstatusName,
+  openDevice,
   poolOf,
   registryOf,
   Seam,
@@ -38,6 +43,8 @@ import {
 } from '../ndis/index.ts';
 import type { Wire } from '../wire/index.ts';
 import type { Cell, DriverImage, DriverImports } from './driverImage.ts';
+import { OpenedDevice } from './openedDevice.ts';
+import { RunLoop } from './runLoop.ts';
 import { type MachineSnapshot, takeSnapshot } from './snapshot.ts';
 import { structureNamed } from './structures.ts';
 import { WireDevice } from './wireDevice.ts';
@@ -73,11 +80,16 @@ export class Machine {
   readonly #seam: Seam;
   readonly #wires = new Map<MiniportAdapter, WireDevice>();
   readonly #data = new Map<Driver, Address[]>();
-  #wakeUp: (() => void) | null = null;
+  readonly #loop: RunLoop;
 
   constructor(options: MachineOptions = {}) {
     this.kernel = new Kernel(options);
+    this.#loop = new RunLoop(this.kernel);
     attachSynchronization(this.kernel);
+    attachInputOutput(this.kernel);
+    attachDevices(this.kernel);
+    attachFiles(this.kernel);
+    attachBugChecks(this.kernel);
     this.ndis = createNdis(this.kernel, options);
     const { mayBind } = options;
     if (mayBind !== undefined) {
@@ -126,7 +138,7 @@ export class Machine {
         status = result;
       },
     );
-    await this.#pump(() => status !== null);
+    await this.#loop.run(() => status !== null);
     const result = status ?? 0;
     if (!NT_SUCCESS(result)) this.kernel.note('load', `${name} was refused with ${ntstatusName(result)}`);
     return result;
@@ -142,7 +154,7 @@ export class Machine {
     startUnloadingDriver(this.kernel, driver, (result) => {
       status = result;
     });
-    await this.#pump(() => status !== null);
+    await this.#loop.run(() => status !== null);
     for (const address of this.#data.get(driver) ?? []) poolOf(this.kernel).free(address, DATA_TAG);
     this.#data.delete(driver);
     return status ?? 0;
@@ -173,25 +185,35 @@ export class Machine {
     if (options.wire !== undefined) this.#attachWire(adapter, options.wire);
     const event = createEvent(this.kernel);
     queueOperation(this.ndis, adapter, { kind: 'initialize', event });
-    await this.#pump(() => !adapter.working);
+    await this.#loop.run(() => !adapter.working);
     freeEvent(this.kernel, event);
     return adapter.state === 'Running';
   }
 
+  /**
+   * Opens a device as a user program does: `\\.\Name`, `\??\Name` or `\Device\Name`. The machine runs while the
+   * host awaits the device or a request to it, also beside other calls that run the machine; while the host awaits
+   * nothing else, virtual time passes from timer to timer.
+   * @throws NdisboxError DEVICE_NOT_OPENED with the status of the driver in its message.
+   */
+  async openDevice(path: string): Promise<OpenedDevice> {
+    return new OpenedDevice(await this.#loop.runFor(openDevice(this.kernel, path)), this.#loop);
+  }
+
   /** Runs until nothing is left to do but to wait for time, wires or the host. Virtual time does not pass. */
   async settle(): Promise<void> {
-    await this.#pump(() => false, this.kernel.clock.now);
+    await this.#loop.run(() => false, this.kernel.clock.now);
   }
 
   /** Runs for `milliseconds` of machine time. */
   async run(milliseconds: number): Promise<void> {
     const end = this.kernel.clock.now + Math.round(milliseconds * 10_000);
-    await this.#pump(() => this.kernel.clock.now >= end, end);
+    await this.#loop.run(() => this.kernel.clock.now >= end, end);
   }
 
   /** Runs until nothing more will happen by itself: no work, no timer, no frame on a wire. */
   async runToEnd(): Promise<void> {
-    await this.#pump(() => false);
+    await this.#loop.run(() => false);
   }
 
   /**
@@ -203,7 +225,7 @@ export class Machine {
     const adapters = [...inventoryOf(this.ndis).adapters].filter((adapter) => !adapter.virtual);
     for (const adapter of adapters) {
       queueOperation(this.ndis, adapter, { kind: 'halt', action: NdisHaltDeviceDisabled, event: 0 });
-      await this.#pump(() => adapter.halted);
+      await this.#loop.run(() => adapter.halted);
     }
     for (const driver of this.kernel.drivers.toReversed()) {
       if (driver.state === 'loaded') await this.unload(driver.name);
@@ -246,7 +268,7 @@ export class Machine {
   }
 
   #attachWire(adapter: MiniportAdapter, wire: Wire): void {
-    this.#wires.set(adapter, new WireDevice(this.kernel, wire, EPOCH_NANOSECONDS, () => this.#wakeUp?.()));
+    this.#wires.set(adapter, new WireDevice(this.kernel, wire, EPOCH_NANOSECONDS, () => this.#loop.wake()));
     if (wire.properties.live && !this.kernel.clock.live) {
       const start = performance.now();
       this.kernel.clock.follow(() => (performance.now() - start) * 10_000);
@@ -296,34 +318,6 @@ export class Machine {
       },
       note: (text) => kernel.note(driver.name, text),
     };
-  }
-
-  /** Runs the scheduler until `done`; with live wires it waits for what comes from outside. */
-  async #pump(done: () => boolean, until = Number.POSITIVE_INFINITY): Promise<void> {
-    const { scheduler, clock } = this.kernel;
-    for (;;) {
-      const outcome = await scheduler.run(done, until);
-      if (outcome === 'stopped')
-        throw this.kernel.stopReason ?? new NdisboxError('INTERNAL', 'stopped without a reason');
-      if (outcome === 'done' || !clock.live || clock.now >= until) return;
-      await this.#outside(until);
-    }
-  }
-
-  /** Waits until a wire wakes the machine, or the next timer or `until` is due. */
-  async #outside(until: number): Promise<void> {
-    const { clock } = this.kernel;
-    const due = Math.min(clock.timers.nextDue() ?? Number.POSITIVE_INFINITY, until);
-    await new Promise<void>((resolve) => {
-      const timer = Number.isFinite(due)
-        ? setTimeout(resolve, Math.max(0, (due - clock.read()) / 10_000))
-        : undefined;
-      this.#wakeUp = () => {
-        if (timer !== undefined) clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#wakeUp = null;
   }
 }
 

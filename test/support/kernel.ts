@@ -1,6 +1,10 @@
 /** A kernel, a driver and its imports for tests, without a machine around them. */
 
 import {
+  attachBugChecks,
+  attachDevices,
+  attachFiles,
+  attachInputOutput,
   attachSynchronization,
   type Driver,
   declareCallback,
@@ -65,6 +69,10 @@ export function createTestKernel<T extends Readonly<Record<string, unknown>>>(
     ...options,
   });
   attachSynchronization(kernel);
+  attachInputOutput(kernel);
+  attachDevices(kernel);
+  attachFiles(kernel);
+  attachBugChecks(kernel);
   const seam = new Seam(
     kernel,
     { checks: true, trace: true, explore: (options.processors ?? 1) > 1, observe, ...options.seam },

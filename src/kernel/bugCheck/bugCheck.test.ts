@@ -2,13 +2,12 @@ import { expect, test } from 'vitest';
 import { bytesAt, unicodeString, wideText } from '../../../test/support/cells.ts';
 import { createTestKernel } from '../../../test/support/kernel.ts';
 import { MULTIPLE_IRP_COMPLETE_REQUESTS } from '../generated/constants/bugCheck.ts';
-import { attachBugChecks, dumpOf, formatDump } from './dump.ts';
+import { dumpOf, formatDump } from './dump.ts';
 import * as functions from './functions.ts';
 import { formatPrint } from './printf.ts';
 
 test('KeBugCheckEx stops the machine and leaves a dump that can be read (wdm/nf-wdm-kebugcheckex)', async () => {
   const { run, imports, kernel } = createTestKernel(functions);
-  attachBugChecks(kernel);
   expect(dumpOf(kernel)).toBeNull();
   const stopped = run(() => {
     for (let i = 0; i < 40; i++) imports.DbgPrint(`turn ${i}\n`);

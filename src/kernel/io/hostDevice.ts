@@ -328,8 +328,12 @@ function startUserThread<L extends object>(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     if (kernel.stopReason !== null) return reject(kernel.stopReason);
-    kernel.onStop(reject);
-    kernel.scheduler.createThread(`user ${name}`, target, kernel, locals, { finished: resolve });
+    const forget = kernel.onStop(reject);
+    const finished = (status: number): void => {
+      forget();
+      resolve(status);
+    };
+    kernel.scheduler.createThread(`user ${name}`, target, kernel, locals, { finished });
   });
 }
 

@@ -18,10 +18,9 @@ import { kernelStructures } from '../generated/structures/all.ts';
 import { type DEVICE_OBJECT, IO_STACK_LOCATION, type IRP } from '../generated/structures/index.ts';
 import { handlesOf } from '../objects/handleTable.ts';
 import { startLoadingDriver } from '../services/driverLife.ts';
-import { attachDevices } from './deviceFunctions.ts';
 import * as functions from './functions.ts';
-import { attachFiles, openDevice } from './hostDevice.ts';
-import { attachInputOutput, type DRIVER_DISPATCH } from './requests.ts';
+import { openDevice } from './hostDevice.ts';
+import type { DRIVER_DISPATCH } from './requests.ts';
 
 const CTL = (method: number) => (0x22 << 16) | (0x800 << 2) | method;
 
@@ -31,9 +30,6 @@ type Machine = ReturnType<typeof createTestKernel<typeof functions>>;
 async function setUp(dispatch: (machine: Machine) => Readonly<Record<number, DRIVER_DISPATCH>>, flags = 0) {
   const machine = createTestKernel(functions, { structures: (name) => kernelStructures[name] });
   const { kernel, driver, imports } = machine;
-  attachInputOutput(kernel);
-  attachDevices(kernel);
-  attachFiles(kernel);
   const cell = bytesAt(kernel, 8);
   const state = { device: 0 as Address, status: -1 };
   const routines = dispatch(machine);
