@@ -1,3 +1,4 @@
 /** The drivers that come with ndisbox, written as models for users. Read wireport first. */
 
 export { wireport } from './wireport/wireport.ts';
+export { echo } from './echo/echo.ts';

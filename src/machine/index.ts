@@ -46,6 +46,7 @@ export {
   FrameBatch,
   RecordedWire,
   Segment,
+  SegmentPort,
   TracedWire,
   type Wire,
   WireError,
