@@ -55,6 +55,7 @@ export class TimerQueue {
   cancel(id: number): boolean {
     if (!this.#live.delete(id)) return false;
     this.#cancelled.add(id);
+    if (this.#cancelled.size > 64 + this.#live.size) this.#compact();
     return true;
   }
 
@@ -71,6 +72,15 @@ export class TimerQueue {
     const entry = this.#pop();
     this.#live.delete(entry.id);
     return entry;
+  }
+
+  /** Drops all cancelled entries, so that they never outnumber the live ones by much. A sorted array is a heap. */
+  #compact(): void {
+    const live = this.#heap.filter(({ id }) => this.#live.has(id));
+    live.sort((a, b) => (before(a, b) ? -1 : 1));
+    this.#heap.length = 0;
+    for (const entry of live) this.#heap.push(entry);
+    this.#cancelled.clear();
   }
 
   #dropCancelled(): void {

@@ -114,7 +114,7 @@ export class Seam {
     const { parameters } = declaration.parsed;
     if (!parameters.some((parameter) => this.#needsMarshalling(parameter))) return call;
     const { memory } = this.kernel;
-    return (...args) => {
+    const marshalled: AnyFunction = (...args) => {
       memory.objects.owner = driver;
       memory.callables.owner = driver;
       const mark = this.#transient.mark();
@@ -134,6 +134,11 @@ export class Seam {
         release();
       });
     };
+    const variadic = parameters.some(({ name }) => name.endsWith('...'));
+    return numbersFirst(variadic ? 0 : parameters.length, call, marshalled, (): void => {
+      memory.objects.owner = driver;
+      memory.callables.owner = driver;
+    });
   }
 
   #needsMarshalling(parameter: Parameter): boolean {
@@ -395,6 +400,38 @@ export class Seam {
         return this.#transient.readText(type, value);
       return traceValue(value);
     });
+  }
+}
+
+/** Calls directly, without collecting arguments, when all are numbers: the case of the hot paths. */
+function numbersFirst(
+  arity: number,
+  call: AnyFunction,
+  marshalled: AnyFunction,
+  setOwner: () => void,
+): AnyFunction {
+  switch (arity) {
+    case 1:
+      return (a) => {
+        if (typeof a !== 'number') return marshalled(a);
+        setOwner();
+        return call(a);
+      };
+    case 2:
+      return (a, b) => {
+        if (typeof a !== 'number' || typeof b !== 'number') return marshalled(a, b);
+        setOwner();
+        return call(a, b);
+      };
+    case 3:
+      return (a, b, c) => {
+        if (typeof a !== 'number' || typeof b !== 'number' || typeof c !== 'number')
+          return marshalled(a, b, c);
+        setOwner();
+        return call(a, b, c);
+      };
+    default:
+      return marshalled;
   }
 }
 

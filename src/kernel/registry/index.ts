@@ -11,3 +11,4 @@ export * from './rootNames.ts';
 export * from './rtlQueryRegistryValues.ts';
 export * from './rtlRegistry.ts';
 export * from './valueData.ts';
+export * from './regFile.ts';
