@@ -53,8 +53,8 @@ import { WireDevice } from './wireDevice.ts';
 export interface MachineOptions extends KernelOptions, NdisOptions {
   /** Check IRQL, handles and arguments at every call of a driver; default true. */
   readonly checks?: boolean;
-  /** Whether a protocol may bind to an adapter; default: every protocol to every adapter. */
-  readonly mayBind?: (protocol: string, adapter: string) => boolean;
+  /** Whether a protocol of a driver may bind to an adapter; default: every protocol to every adapter. */
+  readonly mayBind?: (protocol: string, adapter: string, driver: string) => boolean;
   /** Told of every import and callback that returned; for coverage. */
   readonly observe?: SeamObserver;
 }
@@ -94,7 +94,7 @@ export class Machine {
     const { mayBind } = options;
     if (mayBind !== undefined) {
       inventoryOf(this.ndis).mayBind = (protocol: ProtocolDriver, adapter: MiniportAdapter) =>
-        mayBind(protocol.name, adapter.instanceName);
+        mayBind(protocol.name, adapter.instanceName, protocol.driver.name);
     }
     this.#seam = new Seam(
       this.kernel,

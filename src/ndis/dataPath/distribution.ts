@@ -14,6 +14,7 @@ import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { NBL_NEXT } from '../netBuffer/offsets.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { accepts } from './accept.ts';
+import { emitHops } from './hop.ts';
 
 /** Lists of one indication that are worked on at once; a longer chain is taken in pieces. */
 const PIECE = 256;
@@ -115,15 +116,7 @@ export class Distribution {
       adapter.receivesOutstanding += number;
     }
     const { kernel } = this.#ndis;
-    if (kernel.trace !== null) {
-      kernel.emit({
-        kind: 'hop',
-        from: adapter.label,
-        to: binding.protocol.name,
-        list: head,
-        verb: 'receive',
-      });
-    }
+    if (kernel.trace !== null) emitHops(kernel, adapter.label, binding.protocol.name, head, 'receive');
     binding.receive(binding.context, head, port, number, flags);
   }
 

@@ -25,6 +25,7 @@ import { type NdisLibrary, perNdis } from '../library.ts';
 import { NB_NEXT, NBL_FIRST_NET_BUFFER, NBL_NBL_FLAGS, NBL_NEXT } from '../netBuffer/offsets.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { accepts } from './accept.ts';
+import { emitHops } from './hop.ts';
 
 /** Frames that may wait for indication; more are dropped, as a network would. */
 const QUEUE_LIMIT = 256;
@@ -114,6 +115,9 @@ class Loopback {
         continue;
       }
       binding.receivesOutstanding++;
+      const { kernel } = this.#ndis;
+      if (kernel.trace !== null)
+        emitHops(kernel, binding.adapter.label, binding.protocol.name, list, 'loopback');
       binding.receive(binding.context, list, 0, 1, NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
     }
   }

@@ -15,6 +15,7 @@ import { NBL_NBL_FLAGS, NBL_NEXT } from '../netBuffer/offsets.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
 import { Distribution } from './distribution.ts';
+import { emitHops } from './hop.ts';
 import { freeLoopbackLists } from './loopback.ts';
 
 const INDICATE_PAGE = 'ndis/nf-ndis-ndismindicatereceivenetbufferlists';
@@ -61,15 +62,8 @@ export const NdisMIndicateReceiveNetBufferLists = declareFunction('ndis', {
         sole.receivesOutstanding += NumberOfNetBufferLists;
         adapter.receivesOutstanding += NumberOfNetBufferLists;
       }
-      if (kernel.trace !== null) {
-        kernel.emit({
-          kind: 'hop',
-          from: adapter.label,
-          to: sole.protocol.name,
-          list: NetBufferList,
-          verb: 'receive',
-        });
-      }
+      if (kernel.trace !== null)
+        emitHops(kernel, adapter.label, sole.protocol.name, NetBufferList, 'receive');
       sole.receive(sole.context, NetBufferList, PortNumber, NumberOfNetBufferLists, ReceiveFlags);
     };
   },
@@ -105,18 +99,11 @@ export const NdisReturnNetBufferLists = declareFunction('ndis', {
         return reportReturnedTwice(ndis, driver, binding, NetBufferLists);
       binding.receivesOutstanding -= count;
       const { adapter } = binding;
+      if (kernel.trace !== null)
+        emitHops(kernel, binding.protocol.name, adapter.label, NetBufferLists, 'return');
       let lists = NetBufferLists;
       if (looped > 0) lists = freeLoopbackLists(ndis, NetBufferLists);
       adapter.receivesOutstanding -= count - looped;
-      if (kernel.trace !== null) {
-        kernel.emit({
-          kind: 'hop',
-          from: binding.protocol.name,
-          to: adapter.label,
-          list: NetBufferLists,
-          verb: 'return',
-        });
-      }
       if (lists !== 0) adapter.returnLists(adapter.context, lists, ReturnFlags);
       if (binding.drainEvent !== 0) releaseIfDrained(ndis, binding);
     };

@@ -12,6 +12,7 @@ import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { NBL_NEXT, NBL_SOURCE_HANDLE, NBL_STATUS } from '../netBuffer/offsets.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
+import { emitHops } from './hop.ts';
 import { loopBack } from './loopback.ts';
 
 const SEND_PAGE = 'ndis/nf-ndis-ndissendnetbufferlists';
@@ -53,15 +54,8 @@ export const NdisSendNetBufferLists = declareFunction('ndis', {
       }
       binding.sendsOutstanding += count;
       adapter.sendsOutstanding += count;
-      if (kernel.trace !== null) {
-        kernel.emit({
-          kind: 'hop',
-          from: binding.protocol.name,
-          to: adapter.label,
-          list: NetBufferLists,
-          verb: 'send',
-        });
-      }
+      if (kernel.trace !== null)
+        emitHops(kernel, binding.protocol.name, adapter.label, NetBufferLists, 'send');
       if (adapter.loopbackWanted && wantsLoopback(binding, SendFlags))
         loopBack(ndis, binding, NetBufferLists, SendFlags);
       adapter.send(adapter.context, NetBufferLists, PortNumber, SendFlags);
@@ -161,15 +155,8 @@ export const NdisMSendNetBufferListsComplete = declareFunction('ndis', {
         } else {
           binding.sendsOutstanding -= count;
           adapter.sendsOutstanding -= count;
-          if (kernel.trace !== null) {
-            kernel.emit({
-              kind: 'hop',
-              from: adapter.label,
-              to: binding.protocol.name,
-              list: first,
-              verb: 'sendComplete',
-            });
-          }
+          if (kernel.trace !== null)
+            emitHops(kernel, adapter.label, binding.protocol.name, first, 'sendComplete');
           binding.sendComplete(binding.context, first, SendCompleteFlags);
           if (binding.drainEvent !== 0) releaseIfDrained(ndis, binding);
         }
