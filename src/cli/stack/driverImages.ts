@@ -3,12 +3,12 @@
 import { existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { wireport } from '../../../drivers/wireport/wireport.ts';
+import * as drivers from '../../../drivers/index.ts';
 import type { DriverImage } from '../../machine/index.ts';
 import { CliError } from '../cliError.ts';
 import type { StackDriver } from './stackFile.ts';
 
-const BUILT_IN: Readonly<Record<string, DriverImage>> = { wireport };
+const BUILT_IN: Readonly<Record<string, DriverImage>> = { ...drivers };
 
 /** Names of the drivers that come with ndisbox. */
 export const BUILT_IN_DRIVERS: readonly string[] = Object.keys(BUILT_IN);
