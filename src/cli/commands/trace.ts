@@ -77,7 +77,9 @@ function followerOf(text: string | undefined): Follower | null {
 }
 
 function printHeader({ version, seed, options }: TraceHeader, terminal: Terminal): void {
-  terminal.note(`trace version ${version}, seed ${seed}, processors ${String(options['processors'] ?? 1)}`);
+  terminal.note(
+    `trace version ${version}, seed ${seed}, processors ${JSON.stringify(options['processors'] ?? 1)}`,
+  );
   terminal.line(eventHeading(terminal));
 }
 
