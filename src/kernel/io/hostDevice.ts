@@ -6,13 +6,7 @@
 
 import { type Address, poolType, writeUnicodeString } from '../../memory/index.ts';
 import { NdisboxError } from '../errors.ts';
-import {
-  DO_BUFFERED_IO,
-  DO_DIRECT_IO,
-  DO_EXCLUSIVE,
-  METHOD_BUFFERED,
-  METHOD_NEITHER,
-} from '../generated/constants/common.ts';
+import { DO_EXCLUSIVE } from '../generated/constants/common.ts';
 import {
   STATUS_ACCESS_DENIED,
   STATUS_INSUFFICIENT_RESOURCES,
@@ -31,19 +25,17 @@ import { type Procedure, procedure } from '../procedure.ts';
 import { NT_SUCCESS, type NTSTATUS } from '../status.ts';
 import { ntstatusName } from '../statusName.ts';
 import { initializeEvent } from '../sync/event.ts';
+import { MAJOR, MDL_SIZE, type Method, methodOf, writeMdl } from './accessMethod.ts';
 import { topDevice } from './deviceFunctions.ts';
 import { ioManagerOf } from './ioManager.ts';
 import { cancelIrp } from './irpFunctions.ts';
 import * as at from './irpLayout.ts';
 import { callDriverProcedure } from './requests.ts';
 
-const MAJOR = { create: 0, close: 2, read: 3, write: 4, deviceControl: 14, cleanup: 18 } as const;
 const TAG = 0x656c_6946;
 const IO_TYPE_FILE = 5;
 /** Most bytes of one request; a longer one fails with STATUS_INSUFFICIENT_RESOURCES. */
 export const REQUEST_LIMIT = 16 * 0x10_0000;
-const MDL_SIZE = 48;
-const MDL_FLAGS = 1 | 2 | 4;
 const USER_MODE = 1;
 
 /** What a request gave. */
@@ -140,18 +132,6 @@ function build(kernel: Kernel, locals: RequestLocals, device: Address): boolean 
   return fillIrp(kernel, locals, device, direction, buffers);
 }
 
-type Method = 'buffered' | 'direct' | 'neither';
-
-function methodOf(kernel: Kernel, device: Address, major: number, code: number): Method {
-  if (major === MAJOR.deviceControl) {
-    const method = code & 3;
-    return method === METHOD_BUFFERED ? 'buffered' : method === METHOD_NEITHER ? 'neither' : 'direct';
-  }
-  const flags = kernel.memory.u32[(device + at.DEVICE_FLAGS) >> 2];
-  if ((flags & DO_BUFFERED_IO) !== 0) return 'buffered';
-  return (flags & DO_DIRECT_IO) !== 0 ? 'direct' : 'neither';
-}
-
 function fillIrp(
   kernel: Kernel,
   locals: RequestLocals,
@@ -202,21 +182,6 @@ function fillIrp(
     if (method === 'neither') memory.writePointer(stack + at.STACK_PARAMETERS + 24, buffers.input);
   }
   return true;
-}
-
-/** An MDL over non-paged pool that is locked and mapped where it lies (wdm/ns-wdm-_mdl). */
-function writeMdl(kernel: Kernel, mdl: Address, address: Address, length: number): void {
-  const { memory } = kernel;
-  const offset = address & 0xfff;
-  const pages = (offset + length + 0xfff) >> 12;
-  memory.u16[(mdl + 8) >> 1] = MDL_SIZE + pages * 8;
-  memory.u16[(mdl + 10) >> 1] = MDL_FLAGS;
-  memory.writePointer(mdl + 24, address);
-  memory.writePointer(mdl + 32, address - offset);
-  memory.u32[(mdl + 40) >> 2] = length;
-  memory.u32[(mdl + 44) >> 2] = offset;
-  for (let page = 0; page < pages; page++)
-    memory.u32[(mdl + MDL_SIZE + page * 8) >> 2] = (address >> 12) + page;
 }
 
 function requestLocals(

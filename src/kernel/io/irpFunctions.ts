@@ -32,6 +32,11 @@ const cancelLockOf = perKernel('cancel spin lock', (kernel): Address => {
   return lock;
 });
 
+/** Gives the cancel spin lock back at an IRQL, for cancel routines of the kernel's own. */
+export function releaseCancelLock(kernel: Kernel, irql: Irql): void {
+  releaseSpinLock(kernel, cancelLockOf(kernel), irql);
+}
+
 /** Allocates an IRP. @returns NULL without memory. IRQL <= DISPATCH_LEVEL. @source wdm/nf-wdm-ioallocateirp */
 export const IoAllocateIrp = declareFunction('ntoskrnl', {
   prototype: 'PIRP IoAllocateIrp(CCHAR StackSize, BOOLEAN ChargeQuota)',
@@ -63,6 +68,15 @@ export const IoFreeIrp = declareFunction('ntoskrnl', {
   since: '2000',
   page: 'wdm/nf-wdm-iofreeirp',
   implement: (kernel: Kernel, driver) => (Irp: Pointer<IRP>) => {
+    const record = ioManagerOf(kernel).irps.get(Irp);
+    if (record?.system === true) {
+      kernel.report(
+        'IRP_OF_IO_MANAGER',
+        driver,
+        `IoFreeIrp was given the IRP at 0x${Irp.toString(16)}, which the I/O manager frees when it is completed; complete it instead`,
+        'wdm/nf-wdm-iobuilddeviceiocontrolrequest',
+      );
+    }
     if (ioManagerOf(kernel).freeIrp(Irp)) {
       driver.disown(`irp ${Irp}`);
       return;
