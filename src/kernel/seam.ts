@@ -196,7 +196,7 @@ export class Seam {
     if (parameter !== undefined && /^(P?C?WSTR|PCWSTR|PWCHAR|WCHAR ?\*)$/.test(parameter.type)) {
       return this.#transient.wideCharacters(text);
     }
-    if (parameter !== undefined && /^(PCSTR|PSTR|PCHAR|PCSZ|CHAR ?\*)$/.test(parameter.type)) {
+    if (parameter !== undefined && /^(PCSTR|PSTR|PCHAR|PUCHAR|PCSZ|CHAR ?\*)$/.test(parameter.type)) {
       return this.#transient.characters(text);
     }
     return this.#transient.unicodeString(text);
@@ -435,7 +435,8 @@ function numbersFirst(
   }
 }
 
-function isFunctionDeclaration(value: unknown): value is AnyDeclaration<unknown> {
+/** Whether an export of a table of functions is one, and not a callback, type or constant beside it. */
+export function isFunctionDeclaration(value: unknown): value is AnyDeclaration<unknown> {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'function';
 }
 

@@ -29,6 +29,7 @@ import {
 import { type Address, poolType, type Structure, type View } from '../memory/index.ts';
 import * as ndisFunctions from '../ndis/functions.ts';
 import {
+  attachRoutineSource,
   createEvent,
   createNdis,
   freeEvent,
@@ -44,6 +45,7 @@ import {
 import type { Wire } from '../wire/index.ts';
 import type { Cell, DriverImage, DriverImports } from './driverImage.ts';
 import { OpenedDevice } from './openedDevice.ts';
+import { routineSource } from './routineSource.ts';
 import { RunLoop } from './runLoop.ts';
 import { type MachineSnapshot, takeSnapshot } from './snapshot.ts';
 import { structureNamed } from './structures.ts';
@@ -106,6 +108,7 @@ export class Machine {
       },
       structureNamed,
     );
+    attachRoutineSource(this.ndis, routineSource(this.#seam, this.ndis));
   }
 
   /**

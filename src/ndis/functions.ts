@@ -32,4 +32,5 @@ export * from './status/indicateStatus.ts';
 export * from './ports/portFunctions.ts';
 export * from './sync/functions.ts';
 export * from './configuration/functions.ts';
+export * from './strings/functions.ts';
 export * from './timer/functions.ts';

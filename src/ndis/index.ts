@@ -61,4 +61,5 @@ export * from './status.ts';
 export * from './taskOffload/listMacros.ts';
 export * from './sync/index.ts';
 export * from './configuration/index.ts';
+export * from './strings/index.ts';
 export * from './timer/index.ts';

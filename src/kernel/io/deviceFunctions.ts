@@ -99,7 +99,9 @@ export const IoCreateDevice = declareFunction('ntoskrnl', {
 /** Takes a device out of its driver's list and frees it once nothing refers to it. */
 export function deleteDevice(kernel: Kernel, driver: Driver, device: Address): void {
   const { memory } = kernel;
-  ioManagerOf(kernel).removeDeviceNames(device);
+  const manager = ioManagerOf(kernel);
+  manager.removeDeviceNames(device);
+  manager.deviceDispatch.delete(device);
   driver.disown(`device ${device}`);
   const object = memory.readPointer(device + at.DEVICE_DRIVER);
   let link = object + DRIVER_OBJECT.offset.DeviceObject;

@@ -53,6 +53,8 @@ export class IoManager {
   readonly #names = new Map<string, NamedObject>();
   readonly #callbacks = new Map<string, DriverCallback>();
   readonly irps = new Map<Address, IrpRecord>();
+  /** Dispatch routines of devices that have their own, by major function; 0 leaves it to the driver object. */
+  readonly deviceDispatch = new Map<Address, readonly Address[]>();
   /** Devices registered for IRP_MJ_SHUTDOWN, newest first. */
   readonly shutdown: Address[] = [];
 

@@ -84,9 +84,14 @@ function enter(kernel: Kernel, device: Address, irp: Address): DriverCallback<DR
   memory.writePointer(stack + at.STACK_DEVICE, device);
   const object = memory.readPointer(device + at.DEVICE_DRIVER);
   const driver = driverOfObject(kernel, object);
-  const slot = object + DRIVER_OBJECT.offset.MajorFunction + memory.u8[stack + at.STACK_MAJOR] * 8;
+  const manager = ioManagerOf(kernel);
+  const major = memory.u8[stack + at.STACK_MAJOR];
+  const own = manager.deviceDispatch.get(device)?.[major] ?? 0;
+  const slot = object + DRIVER_OBJECT.offset.MajorFunction + major * 8;
   const routine =
-    driver === null ? null : ioManagerOf(kernel).callback(driver, memory.readPointer(slot), DRIVER_DISPATCH);
+    driver === null
+      ? null
+      : manager.callback(driver, own === 0 ? memory.readPointer(slot) : own, DRIVER_DISPATCH);
   if (routine === null) {
     throw new NdisboxError(
       'NO_DISPATCH',
