@@ -3,11 +3,13 @@
 import type { Kernel } from '../kernel/index.ts';
 import { attachDriverLife } from './driverLife.ts';
 import { NdisLibrary, type NdisOptions } from './library.ts';
+import { reserveOf } from './reserve.ts';
 import { attachStackWorker } from './stack/worker.ts';
 
 /** The NDIS library over `kernel`, ready for drivers. */
 export function createNdis(kernel: Kernel, options: NdisOptions = {}): NdisLibrary {
   const ndis = new NdisLibrary(kernel, options);
+  reserveOf(kernel);
   attachStackWorker(ndis);
   attachDriverLife(ndis);
   return ndis;

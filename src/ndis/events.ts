@@ -3,22 +3,23 @@
  * operation of NDIS.
  */
 
-import { DISPATCHER_SIGNAL_STATE, type Kernel, poolOf, type WaitRequest } from '../kernel/index.ts';
-import { type Address, poolType } from '../memory/index.ts';
+import { DISPATCHER_SIGNAL_STATE, type Kernel, type WaitRequest } from '../kernel/index.ts';
+import type { Address } from '../memory/index.ts';
+import { allocateCertain, freeCertain } from './reserve.ts';
+
+export { NDIS_POOL_TAG } from './reserve.ts';
 
 /** Bytes of a KEVENT; DispatcherType.notificationEvent is 0, so a zeroed block is an event that is not signaled. */
 const EVENT_SIZE = 24;
-/** `NDev` as a pool tag. */
-export const NDIS_POOL_TAG = 0x7665444e;
 
-/** A new event that is not signaled; 0 when memory is short. */
+/** A new event that is not signaled. */
 export function createEvent(kernel: Kernel): Address {
-  return poolOf(kernel).allocateZeroed(poolType.nonPagedNx, EVENT_SIZE, NDIS_POOL_TAG, 0);
+  return allocateCertain(kernel, EVENT_SIZE);
 }
 
 /** Frees an event that nobody waits for any more. */
 export function freeEvent(kernel: Kernel, event: Address): void {
-  if (event !== 0) poolOf(kernel).free(event, NDIS_POOL_TAG);
+  freeCertain(kernel, event);
 }
 
 /** Signals an event; whoever waits goes on. */

@@ -53,6 +53,7 @@ export * from './ports/ports.ts';
 export * from './protocol/callbacks.ts';
 export * from './protocol/protocolDriver.ts';
 export * from './stack/operations.ts';
+export * from './stack/stalled.ts';
 export * from './stateTable.ts';
 export * from './status/callbacks.ts';
 export * from './status/indicateStatus.ts';

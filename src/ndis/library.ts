@@ -15,6 +15,11 @@ import {
 export class NdisObject extends LibraryObject {
   /** The NDIS_HANDLE; 0 before it is registered and after it is gone. */
   handle: Handle = 0;
+
+  /** Whether drivers may still use the handle; NDIS itself may need it for longer. */
+  get usable(): boolean {
+    return true;
+  }
 }
 
 export interface NdisOptions {
@@ -64,9 +69,13 @@ export class NdisLibrary {
     call: string,
     page: string,
   ): T | null {
-    const object = this.resolve(handle, kind);
+    const known = this.resolve(handle, kind);
+    const object = known?.usable === true ? known : null;
     if (object === null) {
-      const state = this.memory.objects.isStale(handle) ? 'is not valid any more' : `is no ${kind.name}`;
+      const state =
+        known !== null || this.memory.objects.isStale(handle)
+          ? 'is not valid any more'
+          : `is no ${kind.name}`;
       this.kernel.report('BAD_HANDLE', driver, `${call}: the handle 0x${handle.toString(16)} ${state}`, page);
     }
     return object;

@@ -2,8 +2,8 @@
 
 import { poolOf } from '../kernel/index.ts';
 import { type Address, type Fields, poolType, type Structure, type View } from '../memory/index.ts';
-import { NDIS_POOL_TAG } from './events.ts';
 import type { NdisLibrary } from './library.ts';
+import { allocateCertain, freeCertain, NDIS_POOL_TAG } from './reserve.ts';
 
 /** A structure in non-paged pool, filled; 0 when memory is short. `extra` bytes behind it are zero. */
 export function allocateStructure<V extends View, P extends string>(
@@ -19,6 +19,17 @@ export function allocateStructure<V extends View, P extends string>(
     0,
   );
   if (address !== 0) structure.fill(ndis.memory, address, fields);
+  return address;
+}
+
+/** Like `allocateStructure`, for operations that cannot fail. */
+export function allocateCertainStructure<V extends View, P extends string>(
+  ndis: NdisLibrary,
+  structure: Structure<V, P>,
+  fields: Fields<V>,
+): Address {
+  const address = allocateCertain(ndis.kernel, structure.size);
+  structure.fill(ndis.memory, address, fields);
   return address;
 }
 
@@ -41,5 +52,5 @@ export function allocateUnicodeString(ndis: NdisLibrary, text: string): Address 
 
 /** Frees what one of these functions gave. */
 export function freeLibraryMemory(ndis: NdisLibrary, address: Address): void {
-  if (address !== 0) poolOf(ndis.kernel).free(address, NDIS_POOL_TAG);
+  freeCertain(ndis.kernel, address);
 }

@@ -11,7 +11,7 @@ import {
   type TextPointer,
 } from '../../kernel/index.ts';
 import { type Address, readUnicodeString } from '../../memory/index.ts';
-import { createEvent } from '../events.ts';
+import { createEvent, signalEvent } from '../events.ts';
 import {
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_NOT_ACCEPTED,
@@ -148,7 +148,8 @@ export const NdisIMCancelInitializeDeviceInstance = declareFunction('ndis', {
       }
       if (!adapter.operations.some((operation) => operation.kind === 'initialize'))
         return NDIS_STATUS_FAILURE;
-      adapter.operations.length = 0;
+      // Whoever waits for one of them goes on; the worker finds nothing left and drops the adapter.
+      for (const operation of adapter.operations.splice(0)) signalEvent(ndis.kernel, operation.event);
       adapter.halted = true;
       inventory.removeAdapter(adapter);
       return NDIS_STATUS_SUCCESS;

@@ -21,12 +21,14 @@ function complete(
   const page = `ndis/nf-ndis-${call.toLowerCase()}`;
   const adapter = ndis.expect(handle, MiniportAdapter, driver, call, page);
   if (adapter === null) return;
-  if (adapter.pending === null || adapter.pending.kind !== kind) {
+  const { pending } = adapter;
+  if (pending === null || pending.kind !== kind || pending.completed) {
     ndis.kernel.report('NOT_PENDING', driver, `${call}: no ${kind} of ${adapter.label} is pending`, page);
     return;
   }
-  adapter.pending.status = status;
-  signalEvent(ndis.kernel, adapter.pending.event);
+  pending.completed = true;
+  pending.status = status;
+  signalEvent(ndis.kernel, pending.event);
 }
 
 /**

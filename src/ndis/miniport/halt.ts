@@ -19,12 +19,15 @@ import { adapterStates, MiniportAdapter } from './miniportAdapter.ts';
 export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; readonly action: number }>(
   'NdisHaltAdapter',
   {
-    start: (ndis, locals, step) =>
-      step.run('unbindNext', pauseStack, ndis, {
+    start: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null || adapter.halted) return step.done(NDIS_STATUS_SUCCESS);
+      return step.run('unbindNext', pauseStack, ndis, {
         adapter: locals.adapter,
         reason: NDIS_PAUSE_NDIS_INTERNAL,
         parameters: 0,
-      }),
+      });
+    },
     unbindNext: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       const binding = adapter?.bindings.find((candidate) => candidate.state === 'Paused');
@@ -43,12 +46,7 @@ export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; r
     removeDevice: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       const removeDevice = adapter?.miniport.removeDevice;
-      if (
-        adapter === null ||
-        removeDevice === null ||
-        removeDevice === undefined ||
-        adapter.addDeviceContext === 0
-      ) {
+      if (adapter === null || removeDevice === null || removeDevice === undefined || !adapter.deviceAdded) {
         return step.go('over');
       }
       return step.call('over', removeDevice, ndis.contextValue(adapter.addDeviceContext));

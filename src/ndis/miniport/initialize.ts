@@ -11,6 +11,7 @@ import {
   NDIS_SIZEOF_MINIPORT_INIT_PARAMETER_REVISION_1,
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_PENDING,
+  NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
   NdisHaltDeviceInitializationFailed,
 } from '../generated/constants/index.ts';
@@ -44,22 +45,13 @@ export const initializeAdapter = procedure<NdisLibrary, { readonly adapter: Addr
       const handlers = adapter?.miniport.handlers;
       if (adapter === null || handlers === null || handlers === undefined)
         return step.done(NDIS_STATUS_FAILURE);
+      if (adapter.addingDevice) adapter.deviceAdded = result === NDIS_STATUS_SUCCESS;
       adapter.addingDevice = false;
       if (result !== NDIS_STATUS_SUCCESS) return step.go('failed', result);
+      locals.parameters = allocateInitParameters(ndis, adapter);
+      if (locals.parameters === 0) return step.go('failed', NDIS_STATUS_RESOURCES);
       apply(ndis.kernel, adapterStates, adapter, 'MiniportInitializeEx', adapter.miniport.driver);
       adapter.initializing = true;
-      locals.parameters = allocateStructure(ndis, NDIS_MINIPORT_INIT_PARAMETERS, {
-        Header: {
-          Type: NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS,
-          Revision: NDIS_MINIPORT_INIT_PARAMETERS_REVISION_1,
-          Size: NDIS_SIZEOF_MINIPORT_INIT_PARAMETER_REVISION_1,
-        },
-        IMDeviceInstanceContext: adapter.deviceContext,
-        MiniportAddDeviceContext: adapter.addDeviceContext,
-        IfIndex: adapter.ifIndex,
-      });
-      NDIS_MINIPORT_INIT_PARAMETERS.at(ndis.memory, locals.parameters).NetLuid.Value =
-        (ETHERNET_INTERFACE_TYPE << 48n) | (BigInt(adapter.netLuidIndex) << 24n);
       return step.call(
         'returned',
         handlers.initialize,
@@ -113,6 +105,24 @@ export const initializeAdapter = procedure<NdisLibrary, { readonly adapter: Addr
     over: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),
   },
 );
+
+/** NDIS_MINIPORT_INIT_PARAMETERS for `adapter`; 0 when memory is short. */
+function allocateInitParameters(ndis: NdisLibrary, adapter: MiniportAdapter): Address {
+  const address = allocateStructure(ndis, NDIS_MINIPORT_INIT_PARAMETERS, {
+    Header: {
+      Type: NDIS_OBJECT_TYPE_MINIPORT_INIT_PARAMETERS,
+      Revision: NDIS_MINIPORT_INIT_PARAMETERS_REVISION_1,
+      Size: NDIS_SIZEOF_MINIPORT_INIT_PARAMETER_REVISION_1,
+    },
+    IMDeviceInstanceContext: adapter.deviceContext,
+    MiniportAddDeviceContext: adapter.addDeviceContext,
+    IfIndex: adapter.ifIndex,
+  });
+  if (address === 0) return 0;
+  NDIS_MINIPORT_INIT_PARAMETERS.at(ndis.memory, address).NetLuid.Value =
+    (ETHERNET_INTERFACE_TYPE << 48n) | (BigInt(adapter.netLuidIndex) << 24n);
+  return address;
+}
 
 function refusePending(ndis: NdisLibrary, adapter: MiniportAdapter): number {
   ndis.kernel.report(

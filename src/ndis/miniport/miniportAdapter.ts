@@ -99,6 +99,19 @@ export interface LinkState {
   autoNegotiationFlags: number;
 }
 
+/** An operation that the miniport driver may complete later. */
+export interface PendingOperation {
+  readonly kind: 'pause' | 'restart' | 'reset';
+  /** Event that its completion signals. */
+  readonly event: Address;
+  /** The status that completed it. */
+  status: number;
+  /** Nobody completed it and NDIS went on. */
+  stalled: boolean;
+  /** The completion call came. */
+  completed: boolean;
+}
+
 /** An adapter. Its handle is the one MiniportInitializeEx gets. */
 export class MiniportAdapter extends NdisObject {
   readonly miniport: MiniportDriver;
@@ -147,11 +160,14 @@ export class MiniportAdapter extends NdisObject {
   readonly operations: StackOperation[] = [];
   /** True while a thread works on `operations`. */
   working = false;
-  /** Pause, restart or reset in progress: the event that its completion signals, and the status it brought. */
-  pending: { readonly kind: 'pause' | 'restart' | 'reset'; readonly event: Address; status: number } | null =
-    null;
+  /** The pause or restart in progress. */
+  pending: PendingOperation | null = null;
+  /** The reset in progress, which may overlap a pause. */
+  pendingReset: PendingOperation | null = null;
   /** True while MiniportInitializeEx runs: attributes may be set. */
   initializing = false;
+  /** MiniportAddDevice succeeded: MiniportRemoveDevice is due. */
+  deviceAdded = false;
   /** True while MiniportAddDevice runs: its attributes may be set. */
   addingDevice = false;
   /** The adapter was taken down and is no more part of the library. */

@@ -1,6 +1,7 @@
 /** A registered miniport driver: its handlers, copied when it registers. Implements nf-ndis-ndismregisterminiportdriver. */
 
 import type { Driver, DriverCallback } from '../../kernel/index.ts';
+import type { Address } from '../../memory/index.ts';
 import { NDIS_INTERMEDIATE_DRIVER } from '../generated/constants/index.ts';
 import { NdisObject } from '../library.ts';
 import type {
@@ -61,6 +62,10 @@ export class MiniportDriver extends NdisObject {
   /** MiniportDriverContext as the driver gave it. */
   readonly context: unknown;
   handlers: MiniportHandlers | null = null;
+  /** NDIS's copy of the characteristics, in non-paged pool. */
+  copy: Address = 0;
+  /** What NdisSetOptionalHandlers brought, by object type: copies for those who use them. */
+  readonly optionalHandlers = new Map<number, Uint8Array>();
   /** Registered through NdisSetOptionalHandlers with NDIS_MINIPORT_PNP_CHARACTERISTICS. */
   addDevice: DriverCallback<MINIPORT_ADD_DEVICE> | null = null;
   removeDevice: DriverCallback<MINIPORT_REMOVE_DEVICE> | null = null;

@@ -11,19 +11,23 @@ import {
   type Handle,
   type OutPointer,
   type Pointer,
+  poolOf,
   procedure,
   type TextPointer,
 } from '../../kernel/index.ts';
-import type { Address } from '../../memory/index.ts';
-import { createEvent } from '../events.ts';
+import { type Address, poolType } from '../../memory/index.ts';
+import { createEvent, NDIS_POOL_TAG } from '../events.ts';
 import {
   NDIS_STATUS_FAILURE,
+  NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
   NdisHaltDeviceDisabled,
 } from '../generated/constants/index.ts';
-import type { NDIS_MINIPORT_DRIVER_CHARACTERISTICS } from '../generated/structures/index.ts';
+import { NDIS_MINIPORT_DRIVER_CHARACTERISTICS } from '../generated/structures/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
+import { freeLibraryMemory } from '../libraryMemory.ts';
+import { judgeSetOptions } from '../optionalHandlers/judge.ts';
 import { uninstallProtocol } from '../protocol/register.ts';
 import { queueOperation, waitForOperations } from '../stack/queue.ts';
 import type { NDIS_STATUS } from '../status.ts';
@@ -61,10 +65,11 @@ const registerMiniport = procedure<NdisLibrary, RegisterLocals>('NdisMRegisterMi
       ndis.contextValue(locals.context),
     );
     miniport.handlers = read.handlers;
+    miniport.copy = copyOf(ndis, locals.characteristics);
+    if (miniport.copy === 0) return step.done(NDIS_STATUS_RESOURCES);
     locals.miniport = ndis.register(miniport);
     ndis.memory.writePointer(locals.handleAt, miniport.handle);
     inventoryOf(ndis).miniports.add(miniport);
-    driverLifeOf(ndis.kernel).noteRegistration(driver, 'NdisMRegisterMiniportDriver');
     driver.own(ownKey(miniport), {
       kind: 'miniport driver',
       name: driver.name,
@@ -80,10 +85,11 @@ const registerMiniport = procedure<NdisLibrary, RegisterLocals>('NdisMRegisterMi
     if (miniport === null) return step.done(NDIS_STATUS_FAILURE);
     miniport.settingOptions = false;
     if (result !== NDIS_STATUS_SUCCESS) {
-      ndis.kernel.note('MiniportSetOptions', `${miniport.label} failed with 0x${result.toString(16)}`);
+      const status = judgeSetOptions(ndis, miniport.driver, 'MiniportSetOptions', result);
       forgetMiniport(ndis, miniport);
-      return step.done(result);
+      return step.done(status);
     }
+    driverLifeOf(ndis.kernel).noteRegistration(miniport.driver, 'NdisMRegisterMiniportDriver');
     takeOverUnload(ndis, miniport, locals.driverObject);
     return step.done(NDIS_STATUS_SUCCESS);
   },
@@ -121,7 +127,7 @@ const unloadMiniport = procedure<NdisLibrary, { readonly miniport: Address; read
 );
 
 /** Halts every adapter of a miniport driver and waits. */
-const haltAll = procedure<NdisLibrary, { readonly miniport: Address }>('NdisHaltAll', {
+export const haltAll = procedure<NdisLibrary, { readonly miniport: Address }>('NdisHaltAll', {
   start: (ndis, locals, step) => {
     const miniport = ndis.resolve(locals.miniport, MiniportDriver);
     const events: Address[] = [];
@@ -135,6 +141,16 @@ const haltAll = procedure<NdisLibrary, { readonly miniport: Address }>('NdisHalt
   over: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),
 });
 
+/** A copy of the characteristics at `address` in non-paged pool, 0 when memory is short. */
+function copyOf(ndis: NdisLibrary, address: Address): Address {
+  const { size } = NDIS_MINIPORT_DRIVER_CHARACTERISTICS;
+  const copy = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, size, NDIS_POOL_TAG, 0);
+  if (copy === 0) return 0;
+  const given = Math.min(size, ndis.memory.u16[(address + 2) >> 1]);
+  ndis.memory.u8.copyWithin(copy, address, address + given);
+  return copy;
+}
+
 function ownKey(miniport: MiniportDriver): string {
   return `miniport ${miniport.handle}`;
 }
@@ -145,6 +161,8 @@ export function forgetMiniport(ndis: NdisLibrary, miniport: MiniportDriver): voi
   miniport.driver.disown(ownKey(miniport));
   inventoryOf(ndis).miniports.delete(miniport);
   if (miniport.associated !== null) miniport.associated.associated = null;
+  freeLibraryMemory(ndis, miniport.copy);
+  miniport.copy = 0;
   ndis.unregister(miniport);
 }
 

@@ -14,6 +14,7 @@ import { Binding } from '../protocol/protocolDriver.ts';
 interface PendingEvent {
   /** Event that the completion signals. */
   readonly event: Address;
+  readonly binding: Binding;
   status: number | null;
 }
 
@@ -29,7 +30,7 @@ export const sendNetPnPEvent = procedure<
     const binding = ndis.resolve(locals.binding, Binding);
     const handler = binding?.protocol.handlers?.netPnPEvent;
     if (binding === null || handler === undefined) return step.done(NDIS_STATUS_SUCCESS);
-    pendingOf(ndis).set(locals.notification, { event: createEvent(ndis.kernel), status: null });
+    pendingOf(ndis).set(locals.notification, { event: createEvent(ndis.kernel), binding, status: null });
     return step.call('returned', handler, binding.context, locals.notification);
   },
   returned: (ndis, locals, step, result) => {
@@ -50,6 +51,29 @@ export const sendNetPnPEvent = procedure<
     return step.done(pending.status ?? NDIS_STATUS_SUCCESS);
   },
 });
+
+/** Completes events that no driver will complete any more, each with a finding. Returns how many. */
+export function completeStalledEvents(ndis: NdisLibrary): number {
+  let count = 0;
+  for (const pending of pendingOf(ndis).values()) {
+    if (pending.status !== null) continue;
+    count++;
+    const { binding } = pending;
+    const sends =
+      binding.sendsOutstanding === 0
+        ? ''
+        : `; ${binding.adapter.label} has not completed ${binding.sendsOutstanding} of its sends`;
+    ndis.kernel.report(
+      'NEVER_COMPLETED',
+      binding.protocol.driver,
+      `an event to ProtocolNetPnPEvent of ${binding.label} is pending and was never completed; call NdisCompleteNetPnPEvent${sends}`,
+      'ndis/nf-ndis-ndiscompletenetpnpevent',
+    );
+    pending.status = NDIS_STATUS_SUCCESS;
+    signalEvent(ndis.kernel, pending.event);
+  }
+  return count;
+}
 
 function reportEarlyCompletion(ndis: NdisLibrary, handle: Address): void {
   const binding = ndis.resolve(handle, Binding);

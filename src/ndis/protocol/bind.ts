@@ -40,7 +40,10 @@ export const bindProtocol = procedure<
     apply(ndis.kernel, bindingStates, binding, 'ProtocolBindAdapterEx', protocol.driver);
     beginOperation(ndis, binding.bindContext);
     locals.parameters = allocateBindParameters(ndis, adapter, protocol);
-    if (locals.parameters === 0) return step.go('failed', NDIS_STATUS_RESOURCES);
+    if (locals.parameters === 0) {
+      endOperation(ndis, binding.bindContext);
+      return step.go('failed', NDIS_STATUS_RESOURCES);
+    }
     return step.call(
       'returned',
       handlers.bind,

@@ -21,7 +21,11 @@ export function allocateBindParameters(
   const { general, link } = adapter;
   const name = allocateUnicodeString(ndis, adapter.deviceName);
   const section = allocateUnicodeString(ndis, `${protocol.configurationKeyPath}\\Adapters\\${adapter.name}`);
-  if (general === null || name === 0 || section === 0) return 0;
+  if (general === null || name === 0 || section === 0) {
+    freeLibraryMemory(ndis, name);
+    freeLibraryMemory(ndis, section);
+    return 0;
+  }
   const address = allocateStructure(ndis, NDIS_BIND_PARAMETERS, {
     Header: {
       Type: NDIS_OBJECT_TYPE_BIND_PARAMETERS,
@@ -57,11 +61,14 @@ export function allocateBindParameters(
     CompartmentId: 1,
   });
   const luid = (BigInt(general.ifType) << 48n) | (BigInt(adapter.netLuidIndex) << 24n);
-  if (address !== 0) {
-    const view = NDIS_BIND_PARAMETERS.at(ndis.memory, address);
-    view.BoundIfNetluid.Value = luid;
-    view.LowestIfNetluid.Value = luid;
+  if (address === 0) {
+    freeLibraryMemory(ndis, name);
+    freeLibraryMemory(ndis, section);
+    return 0;
   }
+  const view = NDIS_BIND_PARAMETERS.at(ndis.memory, address);
+  view.BoundIfNetluid.Value = luid;
+  view.LowestIfNetluid.Value = luid;
   return address;
 }
 

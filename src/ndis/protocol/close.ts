@@ -12,9 +12,11 @@ import {
   NDIS_STATUS_PENDING,
   NDIS_STATUS_SUCCESS,
 } from '../generated/constants/index.ts';
-import { type NdisLibrary, NdisObject } from '../library.ts';
+import type { NdisLibrary } from '../library.ts';
+import { freeLibraryMemory } from '../libraryMemory.ts';
 import { updatePacketFilter } from '../oid/ownRequest.ts';
 import { abandonRequests } from '../oid/requestQueue.ts';
+import { CLOSE_THREAD } from '../stack/threads.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { Binding } from './protocolDriver.ts';
 
@@ -23,22 +25,13 @@ const PAGE = 'ndis/nf-ndis-ndiscloseadapterex';
 /** How long a close waits for requests that a miniport driver holds before it gives them up: 60 s in 100 ns. */
 const REQUEST_TIME_LIMIT = 600_000_000;
 
-/** A close in progress: the binding's own handle is invalid already. */
-export class CloseOperation extends NdisObject {
-  readonly binding: Binding;
-  constructor(binding: Binding) {
-    super();
-    this.binding = binding;
-  }
-}
-
 /** Waits for what is outstanding, tells the miniport the smaller packet filter, and completes the close. */
-const closeBinding = procedure<NdisLibrary, { readonly close: Address; readonly inline: boolean }>(
+const closeBinding = procedure<NdisLibrary, { readonly binding: Address; readonly inline: boolean }>(
   'NdisCloseBinding',
   {
     start: (ndis, locals, step) => {
-      const binding = ndis.resolve(locals.close, CloseOperation)?.binding;
-      if (binding === undefined || binding.drained) return step.go('drained');
+      const binding = ndis.resolve(locals.binding, Binding);
+      if (binding === null || binding.drained) return step.go('drained');
       binding.drainEvent = createEvent(ndis.kernel);
       return step.wait('waited', {
         ...waitFor(binding.drainEvent, 'NdisCloseAdapterEx'),
@@ -46,15 +39,15 @@ const closeBinding = procedure<NdisLibrary, { readonly close: Address; readonly 
       });
     },
     waited: (ndis, locals, step, status) => {
-      const binding = ndis.resolve(locals.close, CloseOperation)?.binding;
-      if (binding === undefined || status !== STATUS_TIMEOUT) return step.go('drained');
+      const binding = ndis.resolve(locals.binding, Binding);
+      if (binding === null || status !== STATUS_TIMEOUT) return step.go('drained');
       abandonRequests(ndis, binding.adapter, binding);
       if (binding.drained) return step.go('drained');
       return step.wait('drained', waitFor(binding.drainEvent, 'NdisCloseAdapterEx'));
     },
     drained: (ndis, locals, step) => {
-      const binding = ndis.resolve(locals.close, CloseOperation)?.binding;
-      if (binding === undefined) return step.done(NDIS_STATUS_SUCCESS);
+      const binding = ndis.resolve(locals.binding, Binding);
+      if (binding === null) return step.done(NDIS_STATUS_SUCCESS);
       freeEvent(ndis.kernel, binding.drainEvent);
       binding.drainEvent = 0;
       if (binding.packetFilter === 0 && binding.multicastList.length === 0 && binding.lookahead === 0) {
@@ -67,20 +60,16 @@ const closeBinding = procedure<NdisLibrary, { readonly close: Address; readonly 
       return step.run('complete', updatePacketFilter, ndis, { adapter: binding.adapter.handle, status: 0 });
     },
     complete: (ndis, locals, step) => {
-      const operation = ndis.resolve(locals.close, CloseOperation);
-      const handler = operation?.binding.protocol.handlers?.closeComplete;
-      if (operation === null) return step.done(NDIS_STATUS_SUCCESS);
-      const { binding } = operation;
+      const binding = ndis.resolve(locals.binding, Binding);
+      const handler = binding?.protocol.handlers?.closeComplete;
+      if (binding === null) return step.done(NDIS_STATUS_SUCCESS);
       finishClose(ndis, binding);
       if (locals.inline || handler === undefined) return step.go('over');
       return step.call('over', handler, binding.context);
     },
     over: (ndis, locals, step) => {
-      const operation = ndis.resolve(locals.close, CloseOperation);
-      if (operation !== null) {
-        signalEvent(ndis.kernel, operation.binding.closeEvent);
-        ndis.unregister(operation);
-      }
+      const binding = ndis.resolve(locals.binding, Binding);
+      if (binding !== null) signalEvent(ndis.kernel, binding.closeEvent);
       return step.done(NDIS_STATUS_SUCCESS);
     },
   },
@@ -89,6 +78,8 @@ const closeBinding = procedure<NdisLibrary, { readonly close: Address; readonly 
 /** Takes the binding off its adapter's data path. */
 export function finishClose(ndis: NdisLibrary, binding: Binding): void {
   binding.openState = 'closed';
+  freeLibraryMemory(ndis, binding.block);
+  binding.block = 0;
   const index = binding.adapter.bindings.indexOf(binding);
   if (index >= 0) binding.adapter.bindings.splice(index, 1);
   updateReceivers(binding.adapter);
@@ -99,7 +90,8 @@ export function finishClose(ndis: NdisLibrary, binding: Binding): void {
  * NdisCloseAdapterEx: closes a binding, from ProtocolUnbindAdapterEx or ProtocolBindAdapterEx. The handle is invalid
  * from the call on. May complete later with ProtocolCloseAdapterCompleteEx: always where something is outstanding,
  * otherwise the seed chooses. IRQL PASSIVE_LEVEL; may wait.
- * @returns NDIS_STATUS_SUCCESS or NDIS_STATUS_PENDING; NDIS_STATUS_FAILURE for a handle that is not open (a finding).
+ * @returns NDIS_STATUS_SUCCESS or NDIS_STATUS_PENDING; NDIS_STATUS_FAILURE for a handle that is not open, and outside of
+ * a bind and an unbind (both findings; ours, the page has no status for them).
  * Source: ndis/nf-ndis-ndiscloseadapterex.
  */
 export const NdisCloseAdapterEx = declareFunction('ndis', {
@@ -117,19 +109,19 @@ export const NdisCloseAdapterEx = declareFunction('ndis', {
         ndis.kernel.report(
           'CLOSE_OUTSIDE_OF_UNBIND',
           driver,
-          'NdisCloseAdapterEx was called outside of ProtocolBindAdapterEx and ProtocolUnbindAdapterEx; call NdisUnbindAdapter',
+          'NdisCloseAdapterEx was called outside of ProtocolBindAdapterEx and ProtocolUnbindAdapterEx; nothing was closed, call NdisUnbindAdapter',
           PAGE,
         );
+        return Promise.resolve(NDIS_STATUS_FAILURE);
       }
       binding.openState = 'closing';
       updateReceivers(binding.adapter);
-      const close = ndis.register(new CloseOperation(binding));
-      ndis.unregister(binding);
       const { scheduler, random } = ndis.kernel;
+      const { handle } = binding;
       if (binding.drained && random.chance(1, 2)) {
-        return scheduler.execute(closeBinding, ndis, { close, inline: true });
+        return scheduler.execute(closeBinding, ndis, { binding: handle, inline: true });
       }
-      scheduler.createThread('NDIS close', closeBinding, ndis, { close, inline: false });
+      scheduler.createThread(CLOSE_THREAD, closeBinding, ndis, { binding: handle, inline: false });
       return Promise.resolve(NDIS_STATUS_PENDING);
     },
 });

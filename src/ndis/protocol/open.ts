@@ -9,9 +9,11 @@ import {
   type Handle,
   type OutPointer,
   type Pointer,
+  poolOf,
   procedure,
 } from '../../kernel/index.ts';
-import { type Address, readUnicodeString } from '../../memory/index.ts';
+import { type Address, poolType, readUnicodeString } from '../../memory/index.ts';
+import { NDIS_POOL_TAG } from '../events.ts';
 import {
   NDIS_OBJECT_TYPE_OPEN_PARAMETERS,
   NDIS_OPEN_PARAMETERS_REVISION_1,
@@ -27,12 +29,16 @@ import { NDIS_OPEN_PARAMETERS } from '../generated/structures/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { checkHeader, type HeaderRule } from '../objectHeader.ts';
+import { OPEN_THREAD } from '../stack/threads.ts';
 import { apply } from '../stateTable.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { Binding, bindingStates, OperationContext, ProtocolDriver } from './protocolDriver.ts';
 
 /** Bindings that one adapter may have: the receive path keeps a bit for each. */
 export const BINDINGS_PER_ADAPTER_LIMIT = 30;
+
+/** Bytes that NDIS takes from the pool for an open. */
+const OPEN_BLOCK_SIZE = 512;
 
 const PAGE = 'ndis/nf-ndis-ndisopenadapterex';
 
@@ -124,13 +130,20 @@ export const NdisOpenAdapterEx = declareFunction('ndis', {
       const medium = mediumIndex(ndis, binding, OpenParameters);
       if (medium < 0) return NDIS_STATUS_UNSUPPORTED_MEDIA;
       if (binding.adapter.bindings.length >= BINDINGS_PER_ADAPTER_LIMIT) return NDIS_STATUS_RESOURCES;
+      binding.block = poolOf(ndis.kernel).allocateZeroed(
+        poolType.nonPagedNx,
+        OPEN_BLOCK_SIZE,
+        NDIS_POOL_TAG,
+        0,
+      );
+      if (binding.block === 0) return NDIS_STATUS_RESOURCES;
       if (view.SelectedMediumIndex !== 0) ndis.memory.u32[view.SelectedMediumIndex >> 2] = medium;
       binding.context = ndis.contextValue(ProtocolBindingContext);
       binding.adapter.bindings.push(binding);
       ndis.memory.writePointer(NdisBindingHandle, binding.handle);
       if (ndis.kernel.random.chance(1, 2)) {
         binding.openState = 'opening';
-        ndis.kernel.scheduler.createThread('NDIS open', completeOpen, ndis, { binding: binding.handle });
+        ndis.kernel.scheduler.createThread(OPEN_THREAD, completeOpen, ndis, { binding: binding.handle });
         return NDIS_STATUS_PENDING;
       }
       binding.openState = 'open';

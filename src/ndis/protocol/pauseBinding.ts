@@ -22,14 +22,14 @@ import {
   NET_PNP_EVENT_NOTIFICATION,
 } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
-import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
+import { allocateCertainStructure, freeLibraryMemory } from '../libraryMemory.ts';
 import { sendNetPnPEvent } from '../pnp/netPnPEvent.ts';
 import { allocateRestartAttributes } from '../stack/restartAttributes.ts';
 import { apply } from '../stateTable.ts';
 import { Binding, bindingStates } from './protocolDriver.ts';
 
 function notificationOf(ndis: NdisLibrary, code: number, buffer: Address, length: number): Address {
-  return allocateStructure(ndis, NET_PNP_EVENT_NOTIFICATION, {
+  return allocateCertainStructure(ndis, NET_PNP_EVENT_NOTIFICATION, {
     Header: {
       Type: NDIS_OBJECT_TYPE_DEFAULT,
       Revision: NET_PNP_EVENT_NOTIFICATION_REVISION_1,
@@ -49,7 +49,7 @@ export const pauseBinding = procedure<
     if (binding === null || binding.state !== 'Running') return step.done(NDIS_STATUS_SUCCESS);
     apply(ndis.kernel, bindingStates, binding, 'NetEventPause', binding.protocol.driver);
     updateReceivers(binding.adapter);
-    locals.parameters = allocateStructure(ndis, NDIS_PROTOCOL_PAUSE_PARAMETERS, {
+    locals.parameters = allocateCertainStructure(ndis, NDIS_PROTOCOL_PAUSE_PARAMETERS, {
       Header: {
         Type: NDIS_OBJECT_TYPE_DEFAULT,
         Revision: NDIS_PROTOCOL_PAUSE_PARAMETERS_REVISION_1,
@@ -105,7 +105,7 @@ export const restartBinding = procedure<
     if (binding === null || binding.state !== 'Paused') return step.done(NDIS_STATUS_SUCCESS);
     apply(ndis.kernel, bindingStates, binding, 'NetEventRestart', binding.protocol.driver);
     updateReceivers(binding.adapter);
-    locals.parameters = allocateStructure(ndis, NDIS_PROTOCOL_RESTART_PARAMETERS, {
+    locals.parameters = allocateCertainStructure(ndis, NDIS_PROTOCOL_RESTART_PARAMETERS, {
       Header: {
         Type: NDIS_OBJECT_TYPE_PROTOCOL_RESTART_PARAMETERS,
         Revision: NDIS_PROTOCOL_RESTART_PARAMETERS_REVISION_1,

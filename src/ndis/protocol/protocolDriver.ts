@@ -54,6 +54,10 @@ export class ProtocolDriver extends NdisObject {
   readonly bindings = new Set<Binding>();
   /** Set once NdisDeregisterProtocolDriver or an uninstall began: no new bindings. */
   closing = false;
+  /** NDIS's copy of the characteristics, in non-paged pool. */
+  copy: Address = 0;
+  /** What NdisSetOptionalHandlers brought, by object type: copies for those who use them. */
+  readonly optionalHandlers = new Map<number, Uint8Array>();
   /** True while ProtocolSetOptions runs. */
   settingOptions = false;
   /** The miniport edge of the same intermediate driver (NdisIMAssociateMiniport). */
@@ -127,6 +131,8 @@ export class Binding extends NdisObject {
   readonly adapter: MiniportAdapter;
   state: BindingState = 'Unbound';
   openState: OpenState = 'none';
+  /** What NdisOpenAdapterEx took from the pool for it. */
+  block: Address = 0;
   /** ProtocolBindingContext as the driver gave it. */
   context: unknown = 0;
   readonly bindContext: OperationContext;
@@ -168,6 +174,11 @@ export class Binding extends NdisObject {
 
   get label(): string {
     return `${this.protocol.name} -> ${this.adapter.label}`;
+  }
+
+  /** From NdisCloseAdapterEx on the driver may not use the handle, but what is outstanding comes back by it. */
+  override get usable(): boolean {
+    return this.openState !== 'closing' && this.openState !== 'closed';
   }
 
   /** Where the configuration of the binding is kept. */

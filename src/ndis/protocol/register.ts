@@ -12,15 +12,23 @@ import {
   type Handle,
   type OutPointer,
   type Pointer,
+  poolOf,
   procedure,
 } from '../../kernel/index.ts';
-import type { Address } from '../../memory/index.ts';
-import { createEvent } from '../events.ts';
-import { NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
-import type { NDIS_PROTOCOL_DRIVER_CHARACTERISTICS } from '../generated/structures/index.ts';
+import { type Address, poolType } from '../../memory/index.ts';
+import { createEvent, NDIS_POOL_TAG } from '../events.ts';
+import {
+  NDIS_STATUS_FAILURE,
+  NDIS_STATUS_RESOURCES,
+  NDIS_STATUS_SUCCESS,
+} from '../generated/constants/index.ts';
+import { NDIS_PROTOCOL_DRIVER_CHARACTERISTICS } from '../generated/structures/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
+import { freeLibraryMemory } from '../libraryMemory.ts';
+import { judgeSetOptions } from '../optionalHandlers/judge.ts';
 import { queueBindings, queueOperation, waitForOperations } from '../stack/queue.ts';
+import { onStackThread } from '../stack/threads.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { readProtocolCharacteristics } from './characteristics.ts';
 import { ProtocolDriver } from './protocolDriver.ts';
@@ -49,11 +57,12 @@ const registerProtocol = procedure<NdisLibrary, RegisterLocals>('NdisRegisterPro
       ndis.contextValue(locals.context),
     );
     protocol.handlers = read.handlers;
+    protocol.copy = copyOf(ndis, locals.characteristics);
+    if (protocol.copy === 0) return step.done(NDIS_STATUS_RESOURCES);
     locals.protocol = ndis.register(protocol);
     ndis.memory.writePointer(locals.handleAt, protocol.handle);
     inventoryOf(ndis).protocols.add(protocol);
     protocol.closing = true;
-    driverLifeOf(ndis.kernel).noteRegistration(driver, 'NdisRegisterProtocolDriver');
     driver.own(ownKey(protocol), {
       kind: 'protocol driver',
       name: read.name,
@@ -69,10 +78,11 @@ const registerProtocol = procedure<NdisLibrary, RegisterLocals>('NdisRegisterPro
     if (protocol === null) return step.done(NDIS_STATUS_FAILURE);
     protocol.settingOptions = false;
     if (result !== NDIS_STATUS_SUCCESS) {
-      ndis.kernel.note('ProtocolSetOptions', `${protocol.name} failed with 0x${result.toString(16)}`);
+      const status = judgeSetOptions(ndis, protocol.driver, 'ProtocolSetOptions', result);
       forgetProtocol(ndis, protocol);
-      return step.done(result);
+      return step.done(status);
     }
+    driverLifeOf(ndis.kernel).noteRegistration(protocol.driver, 'NdisRegisterProtocolDriver');
     protocol.closing = false;
     const events = queueBindings(
       ndis,
@@ -86,6 +96,16 @@ const registerProtocol = procedure<NdisLibrary, RegisterLocals>('NdisRegisterPro
   bound: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),
 });
 
+/** A copy of the characteristics at `address` in non-paged pool, 0 when memory is short. */
+function copyOf(ndis: NdisLibrary, address: Address): Address {
+  const { size } = NDIS_PROTOCOL_DRIVER_CHARACTERISTICS;
+  const copy = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, size, NDIS_POOL_TAG, 0);
+  if (copy === 0) return 0;
+  const given = Math.min(size, ndis.memory.u16[(address + 2) >> 1]);
+  ndis.memory.u8.copyWithin(copy, address, address + given);
+  return copy;
+}
+
 function ownKey(protocol: ProtocolDriver): string {
   return `protocol ${protocol.handle}`;
 }
@@ -97,6 +117,12 @@ export function forgetProtocol(ndis: NdisLibrary, protocol: ProtocolDriver): voi
   protocol.driver.disown(ownKey(protocol));
   inventoryOf(ndis).protocols.delete(protocol);
   if (protocol.associated !== null) protocol.associated.associated = null;
+  freeLibraryMemory(ndis, protocol.copy);
+  protocol.copy = 0;
+  for (const adapter of inventoryOf(ndis).adapters) {
+    const index = adapter.bindRequests.indexOf(protocol);
+    if (index >= 0) adapter.bindRequests.splice(index, 1);
+  }
   ndis.unregister(protocol);
 }
 
@@ -194,28 +220,24 @@ export const NdisDeregisterProtocolDriver = declareFunction('ndis', {
       const call = 'NdisDeregisterProtocolDriver';
       const protocol = ndis.expect(NdisProtocolHandle, ProtocolDriver, driver, call, DEREGISTER_PAGE);
       if (protocol === null) return;
-      if (calledFromStackWorker(ndis)) {
+      if (onStackThread(ndis)) {
         reportInCallback(ndis, driver);
-        for (const binding of protocol.bindings) {
-          queueOperation(ndis, binding.adapter, { kind: 'unbind', binding: binding.handle, event: 0 });
-        }
         protocol.closing = true;
+        // Done when the function of the driver that called this has returned: nobody waits for himself.
+        ndis.kernel.scheduler.createThread('NDIS deregister', deregisterProtocol, ndis, {
+          protocol: protocol.handle,
+        });
         return;
       }
       await ndis.kernel.scheduler.execute(deregisterProtocol, ndis, { protocol: protocol.handle });
     },
 });
 
-function calledFromStackWorker(ndis: NdisLibrary): boolean {
-  return ndis.kernel.scheduler.thread?.name === STACK_THREAD_NAME;
-}
-const STACK_THREAD_NAME = 'NDIS stack';
-
 function reportInCallback(ndis: NdisLibrary, driver: Driver): void {
   ndis.kernel.report(
     'DEREGISTER_IN_CALLBACK',
     driver,
-    'NdisDeregisterProtocolDriver was called from a function that NDIS called, where it would wait for itself; call it from Unload',
+    'NdisDeregisterProtocolDriver was called from a function that NDIS called, where it would wait for itself; call it from Unload; it is done later',
     DEREGISTER_PAGE,
   );
 }

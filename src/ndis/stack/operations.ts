@@ -17,5 +17,8 @@ export type StackOperation =
   | { readonly kind: 'pause'; readonly reason: number; readonly event: Address }
   | { readonly kind: 'restart'; readonly event: Address };
 
-/** Operations that may wait at one adapter; more are refused with NDIS_STATUS_RESOURCES. */
+/**
+ * Operations that may wait at one adapter when a driver asks for one more; it is refused with NDIS_STATUS_RESOURCES.
+ * The library's own are bounded by what there is: one bind and one unbind for each protocol, and the host's.
+ */
 export const OPERATION_LIMIT = 1024;

@@ -18,7 +18,7 @@ import {
   NDIS_MINIPORT_RESTART_PARAMETERS,
 } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
-import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
+import { allocateCertainStructure, freeLibraryMemory } from '../libraryMemory.ts';
 import { adapterStates, MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { pauseBinding, restartBinding } from '../protocol/pauseBinding.ts';
 import { apply } from '../stateTable.ts';
@@ -53,8 +53,14 @@ export const pauseStack = procedure<
     if (adapter.state !== 'Running') return step.done(NDIS_STATUS_SUCCESS);
     apply(ndis.kernel, adapterStates, adapter, 'MiniportPause', adapter.miniport.driver);
     adapter.running = false;
-    adapter.pending = { kind: 'pause', event: createEvent(ndis.kernel), status: NDIS_STATUS_SUCCESS };
-    locals.parameters = allocateStructure(ndis, NDIS_MINIPORT_PAUSE_PARAMETERS, {
+    adapter.pending = {
+      kind: 'pause',
+      event: createEvent(ndis.kernel),
+      status: NDIS_STATUS_SUCCESS,
+      stalled: false,
+      completed: false,
+    };
+    locals.parameters = allocateCertainStructure(ndis, NDIS_MINIPORT_PAUSE_PARAMETERS, {
       Header: {
         Type: NDIS_OBJECT_TYPE_DEFAULT,
         Revision: NDIS_MINIPORT_PAUSE_PARAMETERS_REVISION_1,
@@ -67,6 +73,7 @@ export const pauseStack = procedure<
   returned: (ndis, locals, step, result) => {
     const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
     if (adapter === null || adapter.pending === null) return step.go('over');
+    reportEarly(ndis, adapter, 'MiniportPause', result);
     if (result === NDIS_STATUS_PENDING) {
       return step.wait('over', waitFor(adapter.pending.event, 'NdisMPauseComplete'));
     }
@@ -92,6 +99,17 @@ export const pauseStack = procedure<
   },
 });
 
+/** Completing by a call and by the returned status both is once too often. */
+function reportEarly(ndis: NdisLibrary, adapter: MiniportAdapter, role: string, status: number): void {
+  if (adapter.pending?.completed !== true || status === NDIS_STATUS_PENDING) return;
+  ndis.kernel.report(
+    'COMPLETED_WITHOUT_PENDING',
+    adapter.miniport.driver,
+    `${role} of ${adapter.label} called its completion function and did not return NDIS_STATUS_PENDING`,
+    `ndis/nc-ndis-miniport_${adapter.pending.kind}`,
+  );
+}
+
 /** After a pause nothing may be under way. */
 function reportOutstanding(ndis: NdisLibrary, adapter: MiniportAdapter): void {
   if (adapter.sendsOutstanding === 0 && adapter.receivesOutstanding === 0) return;
@@ -116,8 +134,14 @@ export const restartStack = procedure<NdisLibrary, { readonly adapter: Address; 
       }
       for (const binding of adapter.bindings) binding.restartFailed = false;
       apply(ndis.kernel, adapterStates, adapter, 'MiniportRestart', adapter.miniport.driver);
-      adapter.pending = { kind: 'restart', event: createEvent(ndis.kernel), status: NDIS_STATUS_SUCCESS };
-      locals.parameters = allocateStructure(ndis, NDIS_MINIPORT_RESTART_PARAMETERS, {
+      adapter.pending = {
+        kind: 'restart',
+        event: createEvent(ndis.kernel),
+        status: NDIS_STATUS_SUCCESS,
+        stalled: false,
+        completed: false,
+      };
+      locals.parameters = allocateCertainStructure(ndis, NDIS_MINIPORT_RESTART_PARAMETERS, {
         Header: {
           Type: NDIS_OBJECT_TYPE_DEFAULT,
           Revision: NDIS_MINIPORT_RESTART_PARAMETERS_REVISION_1,
@@ -130,6 +154,7 @@ export const restartStack = procedure<NdisLibrary, { readonly adapter: Address; 
     returned: (ndis, locals, step, result) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null || adapter.pending === null) return step.done(NDIS_STATUS_SUCCESS);
+      reportEarly(ndis, adapter, 'MiniportRestart', result);
       if (result === NDIS_STATUS_PENDING) {
         return step.wait('over', waitFor(adapter.pending.event, 'NdisMRestartComplete'));
       }

@@ -5,27 +5,36 @@
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
-import { createEvent, freeEvent, waitFor } from '../events.ts';
+import { createEvent, freeEvent, signalEvent, waitFor } from '../events.ts';
 import { NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import type { ProtocolDriver } from '../protocol/protocolDriver.ts';
+import type { NDIS_STATUS } from '../status.ts';
 import { OPERATION_LIMIT, type StackOperation } from './operations.ts';
 
-/** Queues an operation; NDIS_STATUS_RESOURCES when too many wait. Its event, if any, is signaled when it is over. */
-export function queueOperation(
+/**
+ * Queues an operation that the library or the host asks for. Its event, if any, is signaled when it is over: at once
+ * where the adapter was taken down already.
+ */
+export function queueOperation(ndis: NdisLibrary, adapter: MiniportAdapter, operation: StackOperation): void {
+  if (adapter.handle === 0) return signalEvent(ndis.kernel, operation.event);
+  adapter.operations.push(operation);
+  if (adapter.working) return;
+  adapter.working = true;
+  inventoryOf(ndis).startWork(adapter);
+}
+
+/** Queues an operation that a driver asks for; NDIS_STATUS_RESOURCES when OPERATION_LIMIT of them wait. */
+export function queueRequest(
   ndis: NdisLibrary,
   adapter: MiniportAdapter,
   operation: StackOperation,
-): number {
-  if (adapter.operations.length >= OPERATION_LIMIT) return NDIS_STATUS_RESOURCES;
-  adapter.operations.push(operation);
-  if (!adapter.working) {
-    adapter.working = true;
-    inventoryOf(ndis).startWork(adapter);
-  }
-  return NDIS_STATUS_SUCCESS;
+): NDIS_STATUS {
+  if (adapter.operations.length >= OPERATION_LIMIT) return NDIS_STATUS_RESOURCES as NDIS_STATUS;
+  queueOperation(ndis, adapter, operation);
+  return NDIS_STATUS_SUCCESS as NDIS_STATUS;
 }
 
 /**
@@ -43,8 +52,9 @@ export function queueBindings(
   for (const adapter of adapters) {
     if (adapter.state === 'Halted' || adapter.state === 'Initializing' || adapter.state === 'Shutdown')
       continue;
-    if (!inventory.shouldBind(protocol, adapter) || adapter.bindRequests.includes(protocol)) continue;
-    adapter.bindRequests.push(protocol);
+    if (!inventory.shouldBind(protocol, adapter)) continue;
+    if (!adapter.bindRequests.includes(protocol)) adapter.bindRequests.push(protocol);
+    else if (!wait) continue;
     const event = wait ? createEvent(ndis.kernel) : 0;
     queueOperation(ndis, adapter, { kind: 'reconfigure', event });
     if (wait) events.push(event);

@@ -19,6 +19,10 @@ export const reconfigureStack = procedure<NdisLibrary, { readonly adapter: Addre
     start: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+      if (adapter.halted) {
+        adapter.bindRequests.length = 0;
+        return step.done(NDIS_STATUS_SUCCESS);
+      }
       const inventory = inventoryOf(ndis);
       const wanted = adapter.bindRequests.filter((protocol) => inventory.shouldBind(protocol, adapter));
       adapter.bindRequests.splice(0, adapter.bindRequests.length, ...wanted);

@@ -4,8 +4,7 @@
  */
 
 import { poolOf } from '../../kernel/index.ts';
-import { type Address, poolType } from '../../memory/index.ts';
-import { NDIS_POOL_TAG } from '../events.ts';
+import type { Address } from '../../memory/index.ts';
 import {
   NDIS_OBJECT_TYPE_DEFAULT,
   NDIS_RESTART_GENERAL_ATTRIBUTES_REVISION_2,
@@ -18,20 +17,18 @@ import {
   NDIS_RESTART_GENERAL_ATTRIBUTES,
 } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
-import { freeLibraryMemory } from '../libraryMemory.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import { allocateCertain, reserveOf } from '../reserve.ts';
 
 /** Entries of a list that are looked at; a longer list is cut there. */
 const ENTRY_LIMIT = 64;
 const DATA = NDIS_RESTART_ATTRIBUTES.offset.Data;
 
-/** A list with the general attributes of `adapter`; 0 when memory is short or the adapter has none. */
+/** A list with the general attributes of `adapter`; 0 where it has none. */
 export function allocateRestartAttributes(ndis: NdisLibrary, adapter: MiniportAdapter): Address {
   const { general } = adapter;
   if (general === null) return 0;
-  const size = DATA + NDIS_RESTART_GENERAL_ATTRIBUTES.size;
-  const entry = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, size, NDIS_POOL_TAG, 0);
-  if (entry === 0) return 0;
+  const entry = allocateCertain(ndis.kernel, DATA + NDIS_RESTART_GENERAL_ATTRIBUTES.size);
   const view = NDIS_RESTART_ATTRIBUTES.at(ndis.memory, entry);
   view.Oid = OID_GEN_MINIPORT_RESTART_ATTRIBUTES;
   view.DataLength = NDIS_RESTART_GENERAL_ATTRIBUTES.size;
@@ -75,7 +72,10 @@ export function takeRestartAttributes(
 /** Frees the list: it belongs to NDIS, what the miniport added included. */
 export function freeRestartAttributes(ndis: NdisLibrary, parameters: Address): void {
   if (parameters === 0) return;
-  for (const entry of entries(ndis, parameters)) freeLibraryMemory(ndis, entry);
+  // What the driver added carries a tag of the driver's.
+  for (const entry of entries(ndis, parameters)) {
+    if (!reserveOf(ndis.kernel).giveBack(entry)) poolOf(ndis.kernel).free(entry);
+  }
   NDIS_MINIPORT_RESTART_PARAMETERS.at(ndis.memory, parameters).RestartAttributes = 0;
 }
 

@@ -15,9 +15,7 @@ import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { unbindBinding } from '../protocol/unbind.ts';
 import { pauseStack, restartStack } from './pauseRestart.ts';
 import { reconfigureStack } from './reconfigure.ts';
-
-/** Threads of the library are named like this. */
-export const STACK_THREAD = 'NDIS stack';
+import { STACK_THREAD } from './threads.ts';
 
 const workOnStack = procedure<NdisLibrary, { readonly adapter: Address; event: Address }>(
   'NdisStackOperations',
@@ -26,7 +24,10 @@ const workOnStack = procedure<NdisLibrary, { readonly adapter: Address; event: A
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       const operation = adapter?.operations.shift();
       if (adapter === null || operation === undefined) {
-        if (adapter !== null) adapter.working = false;
+        if (adapter !== null) {
+          adapter.working = false;
+          if (adapter.halted) ndis.unregister(adapter);
+        }
         return step.done(NDIS_STATUS_SUCCESS);
       }
       locals.event = operation.event;

@@ -1,0 +1,139 @@
+/**
+ * What NDIS waits for when nothing else will happen: an operation that a driver left pending and never completes, or
+ * lists that it never gives back. Each is a finding, and NDIS goes on as if the driver had done it, so that a machine
+ * comes down in order. Windows would hang there.
+ * Implements nc-ndis-protocol_bind_adapter_ex, nc-ndis-protocol_unbind_adapter_ex, nc-ndis-miniport_pause and others:
+ * who returns NDIS_STATUS_PENDING has to complete.
+ */
+
+import type { Driver } from '../../kernel/index.ts';
+import { signalEvent } from '../events.ts';
+import { NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
+import { inventoryOf } from '../inventory.ts';
+import type { NdisLibrary } from '../library.ts';
+import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import { abandonRequests } from '../oid/requestQueue.ts';
+import { oidRequestsOf } from '../oid/requestRecord.ts';
+import { completeStalledEvents } from '../pnp/netPnPEvent.ts';
+import type { Binding, OperationContext } from '../protocol/protocolDriver.ts';
+
+const COMPLETION = {
+  pause: 'NdisMPauseComplete',
+  restart: 'NdisMRestartComplete',
+  reset: 'NdisMResetComplete',
+} as const;
+
+/**
+ * Completes what drivers owe, the causes before what waits for them. Call it only when the machine is idle.
+ * @returns how many operations were completed: run the machine again unless it is 0.
+ */
+export function completeForDrivers(ndis: NdisLibrary): number {
+  return (
+    stalledRequests(ndis) ||
+    stalledLists(ndis) ||
+    completeStalledEvents(ndis) ||
+    stalledAdapters(ndis) ||
+    stalledBindings(ndis)
+  );
+}
+
+function never(ndis: NdisLibrary, driver: Driver, text: string, page: string): void {
+  ndis.kernel.report('NEVER_COMPLETED', driver, text, page);
+}
+
+function stalledRequests(ndis: NdisLibrary): number {
+  let count = 0;
+  for (const adapter of [...inventoryOf(ndis).adapters]) {
+    const outstanding = [...oidRequestsOf(ndis).of(adapter).outstanding()].length;
+    if (outstanding === 0) continue;
+    count += outstanding;
+    abandonRequests(ndis, adapter, null);
+  }
+  return count;
+}
+
+function bindingsOf(ndis: NdisLibrary): Binding[] {
+  return [...inventoryOf(ndis).protocols].flatMap((protocol) => [...protocol.bindings]);
+}
+
+/** Lists that keep a close waiting. */
+function stalledLists(ndis: NdisLibrary): number {
+  let count = 0;
+  for (const binding of bindingsOf(ndis)) {
+    if (binding.drainEvent === 0 || binding.drained) continue;
+    count++;
+    const { adapter } = binding;
+    if (binding.sendsOutstanding > 0) {
+      never(
+        ndis,
+        adapter.miniport.driver,
+        `${adapter.label} never completed ${binding.sendsOutstanding} lists that ${binding.protocol.name} sent; call NdisMSendNetBufferListsComplete for each`,
+        'ndis/nf-ndis-ndismsendnetbufferlistscomplete',
+      );
+    }
+    if (binding.receivesOutstanding > 0) {
+      never(
+        ndis,
+        binding.protocol.driver,
+        `${binding.label} never returned ${binding.receivesOutstanding} lists that it received; call NdisReturnNetBufferLists for each`,
+        'ndis/nf-ndis-ndisreturnnetbufferlists',
+      );
+    }
+    adapter.sendsOutstanding -= binding.sendsOutstanding;
+    adapter.receivesOutstanding -= binding.receivesOutstanding;
+    binding.sendsOutstanding = 0;
+    binding.receivesOutstanding = 0;
+    binding.requestsOutstanding = 0;
+    signalEvent(ndis.kernel, binding.drainEvent);
+  }
+  return count;
+}
+
+function stalledAdapters(ndis: NdisLibrary): number {
+  let count = 0;
+  for (const adapter of inventoryOf(ndis).adapters) {
+    for (const pending of [adapter.pending, adapter.pendingReset]) {
+      if (pending === null || pending.stalled) continue;
+      pending.stalled = true;
+      count++;
+      never(
+        ndis,
+        adapter.miniport.driver,
+        `the ${pending.kind} of ${adapter.label} is pending and was never completed; call ${COMPLETION[pending.kind]}${held(adapter)}`,
+        `ndis/nf-ndis-${COMPLETION[pending.kind].toLowerCase()}`,
+      );
+      pending.status = pending.kind === 'restart' ? NDIS_STATUS_FAILURE : NDIS_STATUS_SUCCESS;
+      signalEvent(ndis.kernel, pending.event);
+    }
+  }
+  return count;
+}
+
+/** Who holds lists that the miniport may be waiting for. */
+function held(adapter: MiniportAdapter): string {
+  const holders = adapter.bindings.filter((binding) => binding.receivesOutstanding > 0);
+  if (holders.length === 0) return '';
+  const names = holders.map((binding) => `${binding.protocol.name} (${binding.receivesOutstanding})`);
+  return `; received lists are still held by ${names.join(', ')}`;
+}
+
+function stalledBindings(ndis: NdisLibrary): number {
+  let count = 0;
+  const force = (binding: Binding, context: OperationContext, status: number, what: string, call: string) => {
+    if (!context.active || context.status !== null) return;
+    count++;
+    never(
+      ndis,
+      binding.protocol.driver,
+      `the ${what} of ${binding.label} is pending and was never completed; call ${call}`,
+      `ndis/nf-ndis-${call.toLowerCase()}`,
+    );
+    context.status = status;
+    signalEvent(ndis.kernel, context.event);
+  };
+  for (const binding of bindingsOf(ndis)) {
+    force(binding, binding.bindContext, NDIS_STATUS_FAILURE, 'bind', 'NdisCompleteBindAdapterEx');
+    force(binding, binding.unbindContext, NDIS_STATUS_SUCCESS, 'unbind', 'NdisCompleteUnbindAdapterEx');
+  }
+  return count;
+}
