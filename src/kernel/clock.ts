@@ -29,16 +29,27 @@ export class TimerQueue {
   readonly #heap: TimerEntry[] = [];
   readonly #cancelled = new Set<number>();
   readonly #live = new Set<number>();
+  /** Live entries that do not keep the machine alive. */
+  readonly #background = new Set<number>();
   #nextId = 1;
+
+  /** Whether nothing is queued but what does not keep the machine alive. */
+  get onlyBackground(): boolean {
+    return this.#background.size === this.#live.size;
+  }
 
   get size(): number {
     return this.#live.size;
   }
 
-  /** Adds an entry and returns its id. */
-  add(due: number, action: TimerAction): number {
+  /**
+   * Adds an entry and returns its id. A `background` entry fires when time passes it, but a machine where nothing else
+   * is left to happen is idle: a check that repeats for ever does not keep it running.
+   */
+  add(due: number, action: TimerAction, background = false): number {
     const entry: TimerEntry = { id: this.#nextId++, due, action };
     this.#live.add(entry.id);
+    if (background) this.#background.add(entry.id);
     const heap = this.#heap;
     let index = heap.push(entry) - 1;
     while (index > 0) {
@@ -54,6 +65,7 @@ export class TimerQueue {
   /** Takes an entry out; false if it ran already or was never there. */
   cancel(id: number): boolean {
     if (!this.#live.delete(id)) return false;
+    this.#background.delete(id);
     this.#cancelled.add(id);
     if (this.#cancelled.size > 64 + this.#live.size) this.#compact();
     return true;
@@ -71,6 +83,7 @@ export class TimerQueue {
     if (this.#heap.length === 0 || this.#heap[0].due > now) return null;
     const entry = this.#pop();
     this.#live.delete(entry.id);
+    this.#background.delete(entry.id);
     return entry;
   }
 

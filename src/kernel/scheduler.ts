@@ -343,7 +343,9 @@ export class Scheduler {
   }
 
   #advanceTime(until: number): boolean {
-    const due = this.#kernel.clock.timers.nextDue();
+    const { timers } = this.#kernel.clock;
+    const due = timers.nextDue();
+    if (!Number.isFinite(until) && timers.onlyBackground) return false;
     if (due === null || due > until) {
       if (Number.isFinite(until)) this.#kernel.clock.jumpTo(until);
       return false;
@@ -553,7 +555,7 @@ export class Scheduler {
       );
     }
     thread.inTypeScript = false;
-    thread.result = typeof value === 'number' ? value : 0;
+    thread.result = typeof value === 'number' ? value : Number(value === true);
   }
 
   /** A promise of a TypeScript handler settled: its thread goes on. */

@@ -30,9 +30,8 @@ import { type Address, poolType, type Structure, type View } from '../memory/ind
 import * as ndisFunctions from '../ndis/functions.ts';
 import {
   attachRoutineSource,
-  createEvent,
+  completeForDrivers,
   createNdis,
-  freeEvent,
   inventoryOf,
   MiniportAdapter,
   type MiniportDriver,
@@ -75,6 +74,9 @@ export interface AdapterOptions {
 const EPOCH_NANOSECONDS = 1_735_689_600_000_000_000n;
 /** `MDat` as a pool tag: the data of TypeScript drivers. */
 const DATA_TAG = 0x7461444d;
+
+/** Machine time that a step of taking down may take with a live wire: 5 s in units of 100 ns. */
+const TEARDOWN_LIMIT = 50_000_000;
 
 export class Machine {
   readonly kernel: Kernel;
@@ -157,7 +159,7 @@ export class Machine {
     startUnloadingDriver(this.kernel, driver, (result) => {
       status = result;
     });
-    await this.#loop.run(() => status !== null);
+    await this.#runDown(() => status !== null);
     for (const address of this.#data.get(driver) ?? []) poolOf(this.kernel).free(address, DATA_TAG);
     this.#data.delete(driver);
     return status ?? 0;
@@ -186,10 +188,8 @@ export class Machine {
     const key = registryOf(this.kernel).create(adapter.configurationKeyPath);
     for (const [value, data] of Object.entries(options.parameters ?? {})) key.set(value, data);
     if (options.wire !== undefined) this.#attachWire(adapter, options.wire);
-    const event = createEvent(this.kernel);
-    queueOperation(this.ndis, adapter, { kind: 'initialize', event });
+    queueOperation(this.ndis, adapter, { kind: 'initialize', event: 0 });
     await this.#loop.run(() => !adapter.working);
-    freeEvent(this.kernel, event);
     return adapter.state === 'Running';
   }
 
@@ -228,7 +228,7 @@ export class Machine {
     const adapters = [...inventoryOf(this.ndis).adapters].filter((adapter) => !adapter.virtual);
     for (const adapter of adapters) {
       queueOperation(this.ndis, adapter, { kind: 'halt', action: NdisHaltDeviceDisabled, event: 0 });
-      await this.#loop.run(() => adapter.halted);
+      await this.#runDown(() => adapter.halted);
     }
     for (const driver of this.kernel.drivers.toReversed()) {
       if (driver.state === 'loaded') await this.unload(driver.name);
@@ -251,6 +251,17 @@ export class Machine {
       (driver) => driver.state !== 'unloaded' && driver.state !== 'failed',
     );
     return alive.find((driver) => driver.name === name) ?? null;
+  }
+
+  /**
+   * Runs until `done`. What drivers owe and never do is a finding each, and NDIS goes on without it: at once when
+   * nothing else will happen, after TEARDOWN_LIMIT with a live wire.
+   */
+  async #runDown(done: () => boolean): Promise<void> {
+    const { clock } = this.kernel;
+    do {
+      await this.#loop.run(done, clock.live ? clock.now + TEARDOWN_LIMIT : Number.POSITIVE_INFINITY);
+    } while (!done() && completeForDrivers(this.ndis) > 0);
   }
 
   #loaded(name: string): Driver {

@@ -115,7 +115,7 @@ export class RunLoop {
     // the next timer.
     await macrotask();
     if (this.#changed || [...this.#goals].some((goal) => goal.done())) return true;
-    const due = clock.timers.nextDue();
+    const due = clock.timers.onlyBackground ? null : clock.timers.nextDue();
     if (due === null) return false;
     clock.jumpTo(due);
     return true;
