@@ -63,7 +63,7 @@ export function attachDriverLife(ndis: NdisLibrary): void {
       for (const protocol of inventoryOf(ndis).protocols) {
         if (protocol.driver !== driver) continue;
         protocol.closing = true;
-        for (const binding of [...protocol.bindings]) abandonBinding(ndis, binding);
+        for (const binding of protocol.bindings) abandonBinding(ndis, binding);
       }
       return step.go('miniports');
     },

@@ -43,7 +43,7 @@ function never(ndis: NdisLibrary, driver: Driver, text: string, page: string): v
 
 function stalledRequests(ndis: NdisLibrary): number {
   let count = 0;
-  for (const adapter of [...inventoryOf(ndis).adapters]) {
+  for (const adapter of inventoryOf(ndis).adapters) {
     const outstanding = [...oidRequestsOf(ndis).of(adapter).outstanding()].length;
     if (outstanding === 0) continue;
     count += outstanding;
