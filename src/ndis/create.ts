@@ -3,6 +3,7 @@
 import type { Kernel } from '../kernel/index.ts';
 import { attachDriverLife } from './driverLife.ts';
 import { NdisLibrary, type NdisOptions } from './library.ts';
+import { attachShutdown } from './miniport/shutdown.ts';
 import { reserveOf } from './reserve.ts';
 import { attachStackWorker } from './stack/worker.ts';
 
@@ -12,5 +13,6 @@ export function createNdis(kernel: Kernel, options: NdisOptions = {}): NdisLibra
   reserveOf(kernel);
   attachStackWorker(ndis);
   attachDriverLife(ndis);
+  attachShutdown(ndis);
   return ndis;
 }

@@ -17,6 +17,7 @@ export * from './create.ts';
 export * from './events.ts';
 export * from './versions.ts';
 export * from './miniport/miniportDriver.ts';
+export * from './miniport/shutdown.ts';
 export * from './names.ts';
 export * from './netBuffer/allocation.ts';
 export * from './netBuffer/blockPool.ts';

@@ -5,6 +5,7 @@
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { waitFor } from '../events.ts';
 import { NDIS_PAUSE_NDIS_INTERNAL, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
@@ -13,6 +14,7 @@ import { releasePorts } from '../ports/ports.ts';
 import { unbindBinding } from '../protocol/unbind.ts';
 import { pauseStack } from '../stack/pauseRestart.ts';
 import { apply } from '../stateTable.ts';
+import { cancelCheckForHang } from './checkForHang.ts';
 import { adapterStates, MiniportAdapter } from './miniportAdapter.ts';
 
 /** Takes an adapter down and out of the library, whatever its state. */
@@ -31,8 +33,14 @@ export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; r
     unbindNext: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       const binding = adapter?.bindings.find((candidate) => candidate.state === 'Paused');
-      if (adapter === null || binding === undefined) return step.go('halt');
+      if (adapter === null || binding === undefined) return step.go('awaitReset');
       return step.run('unbindNext', unbindBinding, ndis, { binding: binding.handle });
+    },
+    awaitReset: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter !== null) cancelCheckForHang(ndis, adapter);
+      const event = adapter?.pendingReset?.event ?? 0;
+      return event === 0 ? step.go('halt') : step.wait('halt', waitFor(event, 'NdisMResetComplete'));
     },
     halt: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);

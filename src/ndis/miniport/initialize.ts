@@ -21,6 +21,7 @@ import type { NdisLibrary } from '../library.ts';
 import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
 import { reconfigureStack } from '../stack/reconfigure.ts';
 import { apply } from '../stateTable.ts';
+import { scheduleCheckForHang } from './checkForHang.ts';
 import { haltAdapter } from './halt.ts';
 import { adapterStates, MiniportAdapter } from './miniportAdapter.ts';
 
@@ -88,6 +89,7 @@ export const initializeAdapter = procedure<NdisLibrary, { readonly adapter: Addr
           action: NdisHaltDeviceInitializationFailed,
         });
       }
+      scheduleCheckForHang(ndis, adapter);
       const inventory = inventoryOf(ndis);
       for (const protocol of inventory.protocols) {
         if (inventory.shouldBind(protocol, adapter)) adapter.bindRequests.push(protocol);

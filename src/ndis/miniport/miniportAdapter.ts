@@ -164,6 +164,10 @@ export class MiniportAdapter extends NdisObject {
   pending: PendingOperation | null = null;
   /** The reset in progress, which may overlap a pause. */
   pendingReset: PendingOperation | null = null;
+  /** The reset lost settings that NDIS sets again. */
+  restoreAddressing = false;
+  /** Timer entry of the next MiniportCheckForHangEx, 0 for none. */
+  hangTimer = 0;
   /** True while MiniportInitializeEx runs: attributes may be set. */
   initializing = false;
   /** MiniportAddDevice succeeded: MiniportRemoveDevice is due. */

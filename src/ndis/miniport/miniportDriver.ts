@@ -64,8 +64,8 @@ export class MiniportDriver extends NdisObject {
   handlers: MiniportHandlers | null = null;
   /** NDIS's copy of the characteristics, in non-paged pool. */
   copy: Address = 0;
-  /** What NdisSetOptionalHandlers brought, by object type: copies for those who use them. */
-  readonly optionalHandlers = new Map<number, Uint8Array>();
+  /** What NdisSetOptionalHandlers brought, by object type: copies in non-paged pool for those who use them. */
+  readonly optionalHandlers = new Map<number, Address>();
   /** Registered through NdisSetOptionalHandlers with NDIS_MINIPORT_PNP_CHARACTERISTICS. */
   addDevice: DriverCallback<MINIPORT_ADD_DEVICE> | null = null;
   removeDevice: DriverCallback<MINIPORT_REMOVE_DEVICE> | null = null;

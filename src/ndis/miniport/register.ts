@@ -28,6 +28,7 @@ import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
 import { judgeSetOptions } from '../optionalHandlers/judge.ts';
+import { freeOptionalHandlers } from '../optionalHandlers/optionalHandlers.ts';
 import { uninstallProtocol } from '../protocol/register.ts';
 import { queueOperation, waitForOperations } from '../stack/queue.ts';
 import type { NDIS_STATUS } from '../status.ts';
@@ -161,6 +162,7 @@ export function forgetMiniport(ndis: NdisLibrary, miniport: MiniportDriver): voi
   miniport.driver.disown(ownKey(miniport));
   inventoryOf(ndis).miniports.delete(miniport);
   if (miniport.associated !== null) miniport.associated.associated = null;
+  freeOptionalHandlers(ndis, miniport);
   freeLibraryMemory(ndis, miniport.copy);
   miniport.copy = 0;
   ndis.unregister(miniport);

@@ -160,6 +160,27 @@ export const updatePacketFilter = procedure<NdisLibrary, { readonly adapter: Add
   },
 );
 
+/**
+ * Sets packet filter and multicast list of a miniport again, which lost them in a reset. The value is the last error,
+ * or success.
+ */
+export const restoreAddressing = procedure<NdisLibrary, { readonly adapter: Address }>(
+  'NdisRestoreAddressing',
+  {
+    start: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+      return step.run('multicast', requestOid, ndis, unionRequest(adapter, 'packetFilter'));
+    },
+    multicast: (ndis, locals, step, status) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null || status !== NDIS_STATUS_SUCCESS) return step.done(status);
+      return step.run('over', requestOid, ndis, unionRequest(adapter, 'multicastList'));
+    },
+    over: (_ndis, _locals, step, status) => step.done(status),
+  },
+);
+
 const UNION_OIDS = {
   packetFilter: OID_GEN_CURRENT_PACKET_FILTER,
   multicastList: OID_802_3_MULTICAST_LIST,

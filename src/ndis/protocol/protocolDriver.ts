@@ -56,8 +56,8 @@ export class ProtocolDriver extends NdisObject {
   closing = false;
   /** NDIS's copy of the characteristics, in non-paged pool. */
   copy: Address = 0;
-  /** What NdisSetOptionalHandlers brought, by object type: copies for those who use them. */
-  readonly optionalHandlers = new Map<number, Uint8Array>();
+  /** What NdisSetOptionalHandlers brought, by object type: copies in non-paged pool for those who use them. */
+  readonly optionalHandlers = new Map<number, Address>();
   /** True while ProtocolSetOptions runs. */
   settingOptions = false;
   /** The miniport edge of the same intermediate driver (NdisIMAssociateMiniport). */

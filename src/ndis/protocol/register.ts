@@ -27,6 +27,7 @@ import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
 import { judgeSetOptions } from '../optionalHandlers/judge.ts';
+import { freeOptionalHandlers } from '../optionalHandlers/optionalHandlers.ts';
 import { queueBindings, queueOperation, waitForOperations } from '../stack/queue.ts';
 import { onStackThread } from '../stack/threads.ts';
 import type { NDIS_STATUS } from '../status.ts';
@@ -117,6 +118,7 @@ export function forgetProtocol(ndis: NdisLibrary, protocol: ProtocolDriver): voi
   protocol.driver.disown(ownKey(protocol));
   inventoryOf(ndis).protocols.delete(protocol);
   if (protocol.associated !== null) protocol.associated.associated = null;
+  freeOptionalHandlers(ndis, protocol);
   freeLibraryMemory(ndis, protocol.copy);
   protocol.copy = 0;
   for (const adapter of inventoryOf(ndis).adapters) {

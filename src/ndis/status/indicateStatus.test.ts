@@ -124,7 +124,7 @@ describe('NdisMIndicateStatusEx (nf-ndis-ndismindicatestatusex)', () => {
     s.t.halt(s.adapter);
     await s.t.runAll();
     await indicate(s, {});
-    expect(s.t.findings()).toEqual(['STATUS_AFTER_HALT miniport']);
+    expect(s.t.findings()).toEqual(['BAD_HANDLE miniport']);
   });
 
   test('for an adapter that is none it is a finding', async () => {

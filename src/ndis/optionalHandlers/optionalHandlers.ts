@@ -1,0 +1,154 @@
+/**
+ * Optional handlers: what a driver registers beside its characteristics, told apart by the type in the header.
+ * Implements nf-ndis-ndissetoptionalhandlers.
+ */
+
+import { type Driver, declareFunction, type Handle, type Pointer, poolOf } from '../../kernel/index.ts';
+import { type Address, poolType } from '../../memory/index.ts';
+import { NDIS_POOL_TAG } from '../events.ts';
+import {
+  NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS,
+  NDIS_STATUS_FAILURE,
+  NDIS_STATUS_NOT_SUPPORTED,
+  NDIS_STATUS_RESOURCES,
+  NDIS_STATUS_SUCCESS,
+} from '../generated/constants/index.ts';
+import {
+  type NDIS_DRIVER_OPTIONAL_HANDLERS,
+  NDIS_MINIPORT_PNP_CHARACTERISTICS,
+} from '../generated/structures/index.ts';
+import type { NdisLibrary, NdisObject } from '../library.ts';
+import { freeLibraryMemory } from '../libraryMemory.ts';
+import { MINIPORT_ADD_DEVICE, MINIPORT_REMOVE_DEVICE } from '../miniport/callbacks.ts';
+import { MiniportDriver } from '../miniport/miniportDriver.ts';
+import { checkHeader } from '../objectHeader.ts';
+import { Binding, ProtocolDriver } from '../protocol/protocolDriver.ts';
+import type { NDIS_STATUS } from '../status.ts';
+import { type Caller, kindOf, type OptionalKind } from './kinds.ts';
+
+const PAGE = 'ndis/nf-ndis-ndissetoptionalhandlers';
+const CALL = 'NdisSetOptionalHandlers';
+
+/** Who calls, by the handle, and whether it may call now. */
+interface Registrant {
+  readonly caller: Caller;
+  readonly inTime: boolean;
+  readonly owner: ProtocolDriver | MiniportDriver;
+}
+
+function registrantOf(object: NdisObject | null): Registrant | null {
+  if (object instanceof ProtocolDriver) {
+    return { caller: 'protocol', inTime: object.settingOptions, owner: object };
+  }
+  if (object instanceof MiniportDriver) {
+    return { caller: 'miniport', inTime: object.settingOptions, owner: object };
+  }
+  if (object instanceof Binding && object.openState === 'open') {
+    return { caller: 'binding', inTime: object.bindContext.active, owner: object.protocol };
+  }
+  return null;
+}
+
+/** Keeps a copy of what was registered in place of an earlier one; false when memory is short. */
+function keep(
+  ndis: NdisLibrary,
+  owner: Registrant['owner'],
+  type: number,
+  at: Address,
+  size: number,
+): boolean {
+  const copy = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, size, NDIS_POOL_TAG, 0);
+  if (copy === 0) return false;
+  ndis.memory.u8.copyWithin(copy, at, at + size);
+  freeLibraryMemory(ndis, owner.optionalHandlers.get(type) ?? 0);
+  owner.optionalHandlers.set(type, copy);
+  return true;
+}
+
+/** MiniportAddDevice and MiniportRemoveDevice of NDIS_MINIPORT_PNP_CHARACTERISTICS; both are required. */
+function takePnpHandlers(
+  ndis: NdisLibrary,
+  driver: Driver,
+  miniport: MiniportDriver,
+  address: Address,
+): NDIS_STATUS {
+  const view = NDIS_MINIPORT_PNP_CHARACTERISTICS.at(ndis.memory, address);
+  const addDevice = driver.callback(view.MiniportAddDeviceHandler, MINIPORT_ADD_DEVICE);
+  const removeDevice = driver.callback(view.MiniportRemoveDeviceHandler, MINIPORT_REMOVE_DEVICE);
+  if (addDevice === null || removeDevice === null) {
+    const missing = addDevice === null ? 'MiniportAddDeviceHandler' : 'MiniportRemoveDeviceHandler';
+    ndis.kernel.note(CALL, `${driver.name}: required but missing: ${missing}`);
+    return NDIS_STATUS_FAILURE;
+  }
+  miniport.addDevice = addDevice;
+  miniport.removeDevice = removeDevice;
+  return NDIS_STATUS_SUCCESS;
+}
+
+function refuse(ndis: NdisLibrary, driver: Driver, kind: OptionalKind, registrant: Registrant): NDIS_STATUS {
+  const where = {
+    protocol: 'ProtocolSetOptions',
+    miniport: 'MiniportSetOptions',
+    binding: 'ProtocolBindAdapterEx',
+  };
+  const text = registrant.inTime
+    ? `${kind.structure} cannot be registered with the handle of a ${registrant.caller}`
+    : `${kind.structure} was registered outside of ${where[registrant.caller]}`;
+  ndis.kernel.report('OPTIONAL_HANDLERS_REFUSED', driver, `${CALL}: ${text}`, PAGE);
+  return NDIS_STATUS_FAILURE;
+}
+
+/**
+ * NdisSetOptionalHandlers: sets entry points beside those of the characteristics, as Header.Type says: PnP handlers,
+ * selective suspend, CoNDIS, network direct, shared memory and chimney characteristics. Protocol drivers call it from
+ * ProtocolSetOptions, and what is not CoNDIS also from ProtocolBindAdapterEx with the handle of an open binding;
+ * miniport drivers from MiniportSetOptions. The structure is copied; a later one of its kind replaces it. Which NDIS
+ * calls: MiniportAddDevice and MiniportRemoveDevice; the others are kept for those who provide the service.
+ * IRQL PASSIVE_LEVEL.
+ * @returns NDIS_STATUS_SUCCESS, NDIS_STATUS_RESOURCES when memory is short, NDIS_STATUS_NOT_SUPPORTED for a structure
+ * that is newer than the NDIS version of the driver, NDIS_STATUS_FAILURE for everything else (at the wrong time, a
+ * finding). Source: ndis/nf-ndis-ndissetoptionalhandlers.
+ */
+export const NdisSetOptionalHandlers = declareFunction('ndis', {
+  prototype:
+    'NDIS_STATUS NdisSetOptionalHandlers(NDIS_HANDLE NdisHandle, PNDIS_DRIVER_OPTIONAL_HANDLERS OptionalHandlers)',
+  irql: 'PASSIVE_LEVEL',
+  waits: 'never',
+  since: '6.0',
+  page: PAGE,
+  implement:
+    (ndis: NdisLibrary, driver) =>
+    (NdisHandle: Handle, OptionalHandlers: Pointer<NDIS_DRIVER_OPTIONAL_HANDLERS>): NDIS_STATUS => {
+      const object = ndis.memory.objects.valueAt(NdisHandle);
+      const registrant =
+        object instanceof ProtocolDriver || object instanceof MiniportDriver || object instanceof Binding
+          ? registrantOf(object)
+          : null;
+      if (registrant === null) {
+        const text = `${CALL}: the handle 0x${NdisHandle.toString(16)} is no driver and no open binding`;
+        ndis.kernel.report('BAD_HANDLE', driver, text, PAGE);
+        return NDIS_STATUS_FAILURE;
+      }
+      const kind = kindOf(ndis, driver, CALL, OptionalHandlers);
+      if (kind === null || checkHeader(ndis, driver, CALL, OptionalHandlers, kind) === null) {
+        return NDIS_STATUS_FAILURE;
+      }
+      if (!registrant.inTime || !kind.callers.includes(registrant.caller)) {
+        return refuse(ndis, driver, kind, registrant);
+      }
+      const { owner } = registrant;
+      if (owner.minorVersion < kind.revisions[0].minorVersion) return NDIS_STATUS_NOT_SUPPORTED;
+      if (!keep(ndis, owner, kind.type, OptionalHandlers, kind.revisions[0].size))
+        return NDIS_STATUS_RESOURCES;
+      if (kind.type === NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS && owner instanceof MiniportDriver) {
+        return takePnpHandlers(ndis, driver, owner, OptionalHandlers);
+      }
+      return NDIS_STATUS_SUCCESS;
+    },
+});
+
+/** Frees the copies of what a driver registered. */
+export function freeOptionalHandlers(ndis: NdisLibrary, owner: ProtocolDriver | MiniportDriver): void {
+  for (const copy of owner.optionalHandlers.values()) freeLibraryMemory(ndis, copy);
+  owner.optionalHandlers.clear();
+}
