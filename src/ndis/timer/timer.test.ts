@@ -17,7 +17,7 @@ import {
   NDIS_STATUS_SUCCESS,
 } from '../generated/constants/index.ts';
 import { NdisObject } from '../library.ts';
-import type { NDIS_TIMER_FUNCTION } from './timerObject.ts';
+import { type NDIS_TIMER_FUNCTION, TimerObject } from './timerObject.ts';
 
 const MILLISECOND = 10_000;
 
@@ -99,6 +99,27 @@ describe.each([1, 2, 4])('with %i processors', (processors) => {
       t.imports.NdisFreeTimerObject(handle);
     });
     expect(count).toBe(5);
+    expect(t.codes()).toEqual([]);
+  });
+
+  test('a callback that is due already runs before the cancelling of its periodic timer returns (ndis/nf-ndis-ndiscanceltimerobject)', async () => {
+    const t = make();
+    let count = 0;
+    await t.run(() => {
+      const handle = t.timer(() => {
+        count++;
+      });
+      t.imports.NdisSetTimerObject(handle, relative(10), 10, null);
+      const block = t.ndis.resolve(handle, TimerObject)?.block ?? 0;
+      t.kernel.irql = DISPATCH_LEVEL;
+      t.kernel.clock.advance(10 * MILLISECOND);
+      t.kernel.expireTimer(block);
+      t.kernel.irql = PASSIVE_LEVEL;
+      expect(count).toBe(0);
+      t.imports.NdisCancelTimerObject(handle);
+      expect(count).toBe(1);
+      t.imports.NdisFreeTimerObject(handle);
+    });
     expect(t.codes()).toEqual([]);
   });
 
