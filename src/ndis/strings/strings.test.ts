@@ -27,6 +27,9 @@ import {
   NDIS_STATUS_SUCCESS,
 } from '../generated/constants/index.ts';
 import { NdisObject } from '../library.ts';
+import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import { MiniportDriver } from '../miniport/miniportDriver.ts';
+import { Binding, ProtocolDriver, type ProtocolHandlers } from '../protocol/protocolDriver.ts';
 import { attachRoutineSource } from './values.ts';
 
 function characters(t: ReturnType<typeof createTestLibrary>, text: string) {
@@ -115,6 +118,27 @@ test('halves of physical addresses and unaligned numbers (ndis/nf-ndis-ndisgetph
     expect(t.memory.readPointer(at)).toBe(0);
   });
   expect(t.codes()).toEqual(['BAD_HANDLE']);
+});
+
+test('a binding leads to the handle of the miniport driver below it, and belongs to a protocol (ndis/nf-ndis-ndisallocateioworkitem)', async () => {
+  const t = createTestLibrary();
+  const miniport = new MiniportDriver(t.driver, 85, 0, null);
+  const handle = t.ndis.register(miniport);
+  const invoke = () => {};
+  // The binding takes these two callbacks only, and no call of this test reaches them.
+  const handlers = { receive: { invoke }, sendComplete: { invoke } } as unknown as ProtocolHandlers;
+  const protocol = new ProtocolDriver(t.driver, 'p', 85, null);
+  const binding = t.ndis.register(
+    new Binding(protocol, new MiniportAdapter(miniport, '{A}', 'a', 1), handlers),
+  );
+  await t.run(() => {
+    const at = bytesAt(t.kernel, 16);
+    t.imports.NdisGetDriverHandle(binding, at);
+    expect(t.memory.readPointer(at)).toBe(handle);
+    expect(t.imports.NdisAllocateIoWorkItem(binding)).toBe(0);
+    expect(t.imports.NdisAllocateIoWorkItem(handle)).not.toBe(0);
+  });
+  expect(t.codes()).toEqual(['WORK_ITEM_OF_PROTOCOL']);
 });
 
 test('the address of an export is callable, any other name gives NULL (ndis/nf-ndis-ndisgetroutineaddress)', async () => {
