@@ -2,3 +2,4 @@
 
 export { wireport } from './wireport/wireport.ts';
 export { echo } from './echo/echo.ts';
+export { mux } from './mux/mux.ts';

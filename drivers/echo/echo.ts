@@ -97,8 +97,9 @@ export const echo = defineDriver((imports: DriverImports) => {
           NetPnPEventHandler: (binding: EchoBinding | null, event: NET_PNP_EVENT_NOTIFICATION) =>
             handleEvent(binding, event),
           // The only requests are those that set the packet filter.
-          OidRequestCompleteHandler: (binding: EchoBinding, _request: NDIS_OID_REQUEST, status: number) =>
-            binding.complete(status),
+          OidRequestCompleteHandler: (binding: EchoBinding, request: NDIS_OID_REQUEST, status: number) => {
+            binding.completeRequest(request.address, status);
+          },
           // The link may come and go; a frame sent while it is down comes back with a failure.
           StatusHandlerEx: () => {},
           ReceiveNetBufferListsHandler: (

@@ -31,6 +31,10 @@ const TAG = 0x6f686345;
 /** Answers that may be with NDIS at a time; what comes beyond gets no answer. */
 const ANSWERS = 256;
 const ETHERNET_HEADER = 14;
+/** A peer may send frames that are longer by a tag which somebody below us took out. */
+const VLAN_TAG = 4;
+/** An answer begins up to this many bytes later than `#answerOffset`. */
+const ALIGNMENT = 2;
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;
 const NBL_SOURCE_HANDLE = NET_BUFFER_LIST.offset.SourceHandle;
@@ -67,19 +71,22 @@ export class EchoBinding extends LowerBinding {
   };
   readonly #responder: Responder;
   #lists: OwnLists | null = null;
+  /** Where in its buffer an answer begins: behind the room that drivers below want, at a multiple of four. */
+  readonly #answerOffset: number;
   /** Where a frame that lies in several pieces is put together. */
   #scratch: Address = 0;
 
   constructor(imports: DriverImports, parameters: NDIS_BIND_PARAMETERS, ipAddress: Uint8Array) {
     super(imports, parameters);
     this.#responder = new Responder(imports.memory, this.adapter.macAddress, ipAddress);
+    this.#answerOffset = (this.adapter.dataBackFillBytes + 3) & ~3;
   }
 
   /** ProtocolBindAdapterEx: opens the adapter, gets what the data path needs, and asks for frames. */
   async bind(protocol: Cell, bindContext: Address, parameters: NDIS_BIND_PARAMETERS): Promise<number> {
     const status = await this.open(protocol, bindContext, parameters);
     if (status !== NDIS_STATUS_SUCCESS) return status;
-    const size = this.adapter.mtuBytes + ETHERNET_HEADER + 4;
+    const size = this.#answerOffset + this.adapter.mtuBytes + ETHERNET_HEADER + ALIGNMENT + VLAN_TAG;
     this.#lists = OwnLists.create(this.imports, this.handle, TAG, ANSWERS, size);
     this.#scratch = this.imports.ndis.NdisAllocateMemoryWithTagPriority(this.handle, size, TAG, 0);
     const filtered =
@@ -153,8 +160,7 @@ export class EchoBinding extends LowerBinding {
     const { memory } = this.imports;
     const { u32 } = memory;
     const length = u32[(buffer + NB_DATA_LENGTH) >> 2];
-    // Two bytes go to the alignment.
-    if (length + 2 > own.bufferSize) {
+    if (this.#answerOffset + ALIGNMENT + length > own.bufferSize) {
       counters.dropped++;
       return 0;
     }
@@ -170,7 +176,7 @@ export class EchoBinding extends LowerBinding {
       return 0;
     }
     // An answer aligned as its frame is copied by words.
-    const offset = frame & 2;
+    const offset = this.#answerOffset + (frame & 2);
     const vouched = (u32[(source + NBL_CHECKSUM) >> 2] & UDP_CHECKSUM_SUCCEEDED) !== 0;
     const answered = this.#responder.answer(frame, available, own.bufferOf(list) + offset, vouched);
     this.#count();

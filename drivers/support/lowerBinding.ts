@@ -27,16 +27,17 @@ import {
 
 /** `LowB` as a pool tag. */
 const TAG = 0x42776f4c;
-const LARGEST_SET = 1024;
+const EVENT_SIZE = (NDIS_EVENT.size + 15) & ~15;
 /** Where the parts of the block of a binding lie. */
 const HANDLE_AT = 0;
 const MEDIUM_AT = 8;
 const SELECTED_AT = 12;
 const EVENT_AT = 16;
-const IDLE_EVENT_AT = EVENT_AT + ((NDIS_EVENT.size + 15) & ~15);
-const REQUEST_AT = IDLE_EVENT_AT + ((NDIS_EVENT.size + 15) & ~15);
-const BUFFER_AT = (REQUEST_AT + NDIS_OID_REQUEST.size + 15) & ~15;
-const BLOCK_SIZE = BUFFER_AT + LARGEST_SET;
+const IDLE_EVENT_AT = EVENT_AT + EVENT_SIZE;
+const BLOCK_SIZE = IDLE_EVENT_AT + EVENT_SIZE;
+/** Where the parts of the block of a request lie: the request, its event, its buffer. */
+const REQUEST_EVENT_AT = (NDIS_OID_REQUEST.size + 15) & ~15;
+const BUFFER_AT = REQUEST_EVENT_AT + EVENT_SIZE;
 
 /** What the adapter below is, kept from the bind parameters. */
 export interface LowerAdapter {
@@ -48,6 +49,8 @@ export interface LowerAdapter {
   readonly supportedPacketFilters: number;
   readonly maximumMulticastListSize: number;
   readonly ifIndex: number;
+  /** Bytes of unused data space that drivers below like to have before a frame that is sent. */
+  readonly dataBackFillBytes: number;
 }
 
 /** A binding to an adapter. Give it to NdisOpenAdapterEx as ProtocolBindingContext, or an object that extends it. */
@@ -63,8 +66,8 @@ export class LowerBinding {
   #block: Address = 0;
   #status = NDIS_STATUS_SUCCESS;
   #waitingForSends = false;
-  /** A request of `set` is under way; the block has room for one. */
-  #requesting = false;
+  /** Final statuses of the requests of `set` that are under way, by their addresses. */
+  readonly #requests = new Map<Address, number>();
 
   constructor(imports: DriverImports, parameters: NDIS_BIND_PARAMETERS) {
     this.imports = imports;
@@ -76,6 +79,7 @@ export class LowerBinding {
       supportedPacketFilters: parameters.SupportedPacketFilters,
       maximumMulticastListSize: parameters.MaxMulticastListSize,
       ifIndex: parameters.BoundIfIndex,
+      dataBackFillBytes: parameters.DataBackFillSize,
     };
   }
 
@@ -123,24 +127,27 @@ export class LowerBinding {
     this.#free();
   }
 
-  /** ProtocolOpenAdapterCompleteEx, ProtocolCloseAdapterCompleteEx, and the end of a request of `set`. */
+  /** ProtocolOpenAdapterCompleteEx and ProtocolCloseAdapterCompleteEx. */
   complete(status: number): void {
     this.#status = status;
     this.imports.ndis.NdisSetEvent(this.#block + EVENT_AT);
   }
 
-  /** Whether a completed request is the one that `set` waits for. */
-  ownsRequest(request: Address): boolean {
-    return this.#requesting && request === this.#block + REQUEST_AT;
+  /** ProtocolOidRequestComplete; false where the request is none of `set`. */
+  completeRequest(request: Address, status: number): boolean {
+    if (!this.#requests.has(request)) return false;
+    this.#requests.set(request, status);
+    this.imports.ndis.NdisSetEvent(request + REQUEST_EVENT_AT);
+    return true;
   }
 
-  /** Sets an OID of the adapter to `bytes` and waits for the final status. One at a time. */
+  /** Sets an OID of the adapter to `bytes` and waits for the final status. */
   async set(oid: number, bytes: Uint8Array): Promise<number> {
-    if (this.handle === 0 || this.#requesting || bytes.length > LARGEST_SET) return NDIS_STATUS_RESOURCES;
     const { ndis, memory } = this.imports;
-    const buffer = this.#block + BUFFER_AT;
-    memory.u8.set(bytes, buffer);
-    NDIS_OID_REQUEST.fill(memory, this.#block + REQUEST_AT, {
+    const request = ndis.NdisAllocateMemoryWithTagPriority(this.handle, BUFFER_AT + bytes.length, TAG, 0);
+    if (request === 0) return NDIS_STATUS_RESOURCES;
+    memory.u8.set(bytes, request + BUFFER_AT);
+    NDIS_OID_REQUEST.fill(memory, request, {
       Header: {
         Type: NDIS_OBJECT_TYPE_OID_REQUEST,
         Revision: NDIS_OID_REQUEST_REVISION_1,
@@ -148,15 +155,23 @@ export class LowerBinding {
       },
       RequestType: NdisRequestSetInformation,
       DATA: {
-        SET_INFORMATION: { Oid: oid, InformationBuffer: buffer, InformationBufferLength: bytes.length },
+        SET_INFORMATION: {
+          Oid: oid,
+          InformationBuffer: request + BUFFER_AT,
+          InformationBufferLength: bytes.length,
+        },
       },
     });
-    ndis.NdisResetEvent(this.#block + EVENT_AT);
-    this.#requesting = true;
-    const status = await ndis.NdisOidRequest(this.handle, this.#block + REQUEST_AT);
-    const final = await this.#finalStatus(status);
-    this.#requesting = false;
-    return final;
+    ndis.NdisInitializeEvent(request + REQUEST_EVENT_AT);
+    this.#requests.set(request, NDIS_STATUS_PENDING);
+    let status = await ndis.NdisOidRequest(this.handle, request);
+    if (status === NDIS_STATUS_PENDING) {
+      await ndis.NdisWaitEvent(request + REQUEST_EVENT_AT, 0);
+      status = this.#requests.get(request) ?? NDIS_STATUS_PENDING;
+    }
+    this.#requests.delete(request);
+    ndis.NdisFreeMemory(request, 0, 0);
+    return status;
   }
 
   /** Sets the packet filter: NDIS_PACKET_TYPE_ bits. */
