@@ -139,7 +139,7 @@ describe('several virtual miniports in one network', () => {
     expect([...answer.subarray(6, 12)]).toEqual([...mac(addresses[1])]);
     // Three echo drivers answer for one address: a mistake of the set-up that shows that all heard the request.
     const arps = await exchange(arpRequest(HOST_MAC, HOST, OWN));
-    expect(arps.map((frame) => frame[7]).sort()).toEqual([0, 1, 2]);
+    expect(arps.map((frame) => frame[7]).toSorted((a, b) => a - b)).toEqual([0, 1, 2]);
     await stop();
   });
 
