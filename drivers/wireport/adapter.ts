@@ -73,6 +73,9 @@ export class WireportAdapter {
   /** Receive lists that are free, as a stack. */
   readonly freeLists: Int32Array;
   freeCount = 0;
+  /** Lists that were free when `receiveBatch` was offered, -1 before; and the fewest that were free since. */
+  offeredCount = -1;
+  lowestCount = 0;
   /** Lists with NDIS that have not come back. */
   listsOut = 0;
   readonly receiveBatch: FrameBatch;

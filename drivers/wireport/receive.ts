@@ -39,12 +39,25 @@ export function receiveFrames(adapter: WireportAdapter): void {
   adapter.imports.ntoskrnl.KeInsertQueueDpc(adapter.dpc, 0, 0);
 }
 
-/** Slot i of the batch gets the buffer of the i-th free list from the top of the stack. */
+/**
+ * Slot i of the batch gets the buffer of the i-th free list from the top of the stack. Most of them it has
+ * already where the batches are small.
+ */
 function offerBuffers(adapter: WireportAdapter, batch: FrameBatch): void {
   const { freeLists, bufferSize } = adapter;
   const { i32 } = adapter.imports.memory;
   const top = adapter.freeCount - 1;
-  for (let slot = 0; slot < batch.capacity; slot++) {
+  let slots = batch.capacity;
+  if (batch === adapter.receiveBatch) {
+    // With as many lists free as at the last offer, the stack differs only down to where it was lowest since then.
+    if (adapter.offeredCount === adapter.freeCount) {
+      const changed = adapter.freeCount - adapter.lowestCount;
+      if (changed < slots) slots = changed;
+    }
+    adapter.offeredCount = adapter.freeCount;
+    adapter.lowestCount = adapter.freeCount;
+  }
+  for (let slot = 0; slot < slots; slot++) {
     batch.offset[slot] = i32[(freeLists[top - slot] + NBL_BUFFER) >> 2];
     batch.size[slot] = bufferSize;
   }
@@ -63,6 +76,7 @@ function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): v
     imports.memory.writePointer(list + NBL_NEXT, slot + 1 < count ? freeLists[top - slot - 1] : 0);
   }
   adapter.freeCount -= count;
+  if (adapter.freeCount < adapter.lowestCount) adapter.lowestCount = adapter.freeCount;
   adapter.listsOut += count;
   counters.framesReceived += count;
   counters.bytesReceived += bytes;

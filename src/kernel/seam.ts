@@ -92,7 +92,7 @@ export class Seam {
       result[name] = this.importFunction(declaration, context, driver);
     }
     // Each property was made from the declaration of the same name, so it has the type Imports derives from it.
-    return result as Imports<T>;
+    return withFastProperties(result) as Imports<T>;
   }
 
   /** One import of `driver`. */
@@ -332,12 +332,14 @@ export class Seam {
       memory.callables.owner = driver;
       for (let i = 0; i < args.length; i++) {
         const value = args[i];
-        if (typeof value !== 'number' || value === 0) continue;
-        const structure = kinds[i];
-        if (structure !== undefined && value < OBJECT_RANGE_START) args[i] = structure.at(memory, value);
-        else if (value >= OBJECT_RANGE_START && value < CALLABLE_RANGE_START) {
+        // Two comparisons let most numbers pass as they are: statuses, counts, NULL.
+        if (typeof value !== 'number' || value === 0 || value >= CALLABLE_RANGE_START) continue;
+        if (value >= OBJECT_RANGE_START) {
           const held = memory.objects.valueAt(value);
           if (held !== undefined && !(held instanceof LibraryObject)) args[i] = held;
+        } else {
+          const structure = kinds[i];
+          if (structure !== undefined) args[i] = structure.at(memory, value);
         }
       }
       const before = this.kernel.irql;
@@ -472,4 +474,14 @@ function traceValue(value: unknown): TraceValue {
     : typeof value === 'bigint'
       ? `0x${value.toString(16)}`
       : 'object';
+}
+
+/**
+ * Gives `table`, which got its many properties one by one, the layout that V8 gives to objects used as prototypes: a
+ * call of an import then costs what a call of a method costs, instead of a look-up in a hash table each time. Other
+ * engines lose nothing.
+ */
+function withFastProperties<T extends object>(table: T): T {
+  Object.create(table);
+  return table;
 }
