@@ -9,7 +9,13 @@ import { Machine, type MachineOptions, type TraceEvent } from '../src/machine/in
 import { bareRecords, freshObjects, pooledObjects } from './support/baselines.ts';
 import { type BouncerControl, bouncer } from './support/bouncer.ts';
 import { LoopWire } from './support/loopWire.ts';
-import { measureInTurns, printConditions, printMeasurements, ratio, type Subject } from './support/measure.ts';
+import {
+  measureInTurns,
+  printConditions,
+  printMeasurements,
+  ratio,
+  type Subject,
+} from './support/measure.ts';
 import { passThrough } from './support/passThrough.ts';
 
 const PROMISCUOUS = 0x20;
@@ -40,7 +46,10 @@ async function createStack(options: MachineOptions, upperFilter: number): Promis
 
 async function load(machine: Machine, name: string, image: Parameters<Machine['load']>[1]): Promise<void> {
   const status = await machine.load(name, image);
-  if (status !== 0) throw new Error(`${name} was refused with 0x${status.toString(16)}: ${JSON.stringify(machine.kernel.findings)}`);
+  if (status !== 0)
+    throw new Error(
+      `${name} was refused with 0x${status.toString(16)}: ${JSON.stringify(machine.kernel.findings)}`,
+    );
 }
 
 /** Most batches in one go: the watchdog for DPCs allows a million. */
@@ -73,12 +82,12 @@ function ringTrace() {
 }
 
 printConditions();
-const only = process.argv.includes("--profile");
-const quick = process.argv.includes("--quick");
+const only = process.argv.includes('--profile');
+const quick = process.argv.includes('--quick');
 const plain = await createStack({ checks: false }, PROMISCUOUS);
 if (only) {
   const subject = stackSubject('stack', plain, process.argv.includes('32') ? 32 : 1);
-  for (let i = 0; i < 8; i++) subject.run(300_000);
+  for (let i = 0; i < 20; i++) subject.run(300_000);
 } else {
   for (const batch of [1, 32]) {
     const [stack, pooled, ...others] = await measureInTurns([
@@ -112,5 +121,6 @@ if (only) {
   }
 }
 await plain.machine.stop();
-if (plain.machine.kernel.findings.length > 0) throw new Error(JSON.stringify(plain.machine.kernel.findings.slice(0, 3)));
+if (plain.machine.kernel.findings.length > 0)
+  throw new Error(JSON.stringify(plain.machine.kernel.findings.slice(0, 3)));
 printConditions();

@@ -145,7 +145,8 @@ function objectStack(name: string, batch: number, store: Store, pooled: boolean)
     send: (_context, packets, flags) => sendPackets(lower, wrapAll(store, packets), flags),
     sendComplete: () => {},
     receive: (_context, packets, _count, flags) => {
-      for (let packet: Packet | null = packets; packet !== null; packet = packet.next) received += packet.data[0] & 1;
+      for (let packet: Packet | null = packets; packet !== null; packet = packet.next)
+        received += packet.data[0] & 1;
       returnToBelow(upper, packets, flags);
     },
     returnPackets: (_context, packets, flags) => returnToBelow(lower, unwrapAll(store, packets), flags),
@@ -167,7 +168,8 @@ function objectStack(name: string, batch: number, store: Store, pooled: boolean)
       completePackets(packets, flags);
     },
     sendComplete: (_context, packets, flags) => completePackets(unwrapAll(store, packets), flags),
-    receive: (_context, packets, count, flags) => indicatePackets(upper, wrapAll(store, packets), count, flags),
+    receive: (_context, packets, count, flags) =>
+      indicatePackets(upper, wrapAll(store, packets), count, flags),
     returnPackets: (_context, packets) => {
       if (!pooled) return;
       for (let packet: Packet | null = packets; packet !== null; ) {

@@ -61,7 +61,8 @@ export function bouncer(options: BouncerOptions) {
     let back = 0;
 
     const sendBatch = (): void => {
-      for (let i = 0; i < batch; i++) memory.writePointer(lists[i] + NBL_NEXT, i + 1 < batch ? lists[i + 1] : 0);
+      for (let i = 0; i < batch; i++)
+        memory.writePointer(lists[i] + NBL_NEXT, i + 1 < batch ? lists[i + 1] : 0);
       ndis.NdisSendNetBufferLists(binding, lists[0], 0, NDIS_SEND_FLAGS_DISPATCH_LEVEL);
     };
     const createLists = (): boolean => {
@@ -127,11 +128,9 @@ export function bouncer(options: BouncerOptions) {
     };
     return {
       DriverEntry(DriverObject) {
-        DriverObject.DriverUnload = imports.memory.callables.addressOf(
-          async () => {
-            await ndis.NdisDeregisterProtocolDriver(protocol.value);
-          },
-        );
+        DriverObject.DriverUnload = imports.memory.callables.addressOf(async () => {
+          await ndis.NdisDeregisterProtocolDriver(protocol.value);
+        });
         return ndis.NdisRegisterProtocolDriver(null, edge, protocol);
       },
     };

@@ -35,6 +35,7 @@ export class LoopWire implements Wire {
   #first = 0;
   #count = 0;
   #host: WireHost | null = null;
+  #memory: Uint8Array | null = null;
   #words: Int32Array<ArrayBufferLike> = new Int32Array(0);
 
   open(host: WireHost): void {
@@ -63,7 +64,10 @@ export class LoopWire implements Wire {
 
   receive(batch: FrameBatch): number {
     const count = Math.min(this.#count, batch.capacity);
-    if (this.#words.buffer !== batch.memory.buffer) this.#words = new Int32Array(batch.memory.buffer);
+    if (this.#memory !== batch.memory) {
+      this.#memory = batch.memory;
+      this.#words = new Int32Array(batch.memory.buffer);
+    }
     for (let slot = 0; slot < count; slot++) {
       const at = (this.#first + slot) & (CAPACITY - 1);
       const length = this.#lengths[at];

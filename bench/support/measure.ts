@@ -89,5 +89,7 @@ export function printMeasurements(measured: readonly Measurement[], base: Measur
 /** Prints what the figures were measured on. */
 export function printConditions(): void {
   const load = loadavg().map((value) => value.toFixed(1));
-  console.log(`node ${process.versions.node}, ${process.platform} ${process.arch}, load average ${load.join(' ')}`);
+  console.log(
+    `node ${process.versions.node}, ${process.platform} ${process.arch}, load average ${load.join(' ')}`,
+  );
 }

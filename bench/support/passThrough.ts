@@ -41,12 +41,21 @@ const NBL_ORIGINAL_SENT = NET_BUFFER_LIST.offset.ProtocolReserved;
 const NBL_ORIGINAL_RECEIVED = NET_BUFFER_LIST.offset.MiniportReserved;
 const NB_CURRENT_MDL = NET_BUFFER.offset.CurrentMdl;
 const NB_CURRENT_MDL_OFFSET = NET_BUFFER.offset.CurrentMdlOffset;
+const NB_MDL_CHAIN = NET_BUFFER.offset.MdlChain;
+const NB_DATA_OFFSET = NET_BUFFER.offset.DataOffset;
 const NB_DATA_LENGTH = NET_BUFFER.offset.DataLength;
 const TAG = 0x73615062;
+/** Own lists of a bridge, made once. */
+const OWN_LISTS = 512;
 const MAC_ADDRESS = [2, 0, 0, 0, 0, 3];
 
 interface Bridge extends Lower {
+  /** NdisBindingHandle. */
+  lower: Address;
   pool: Address;
+  /** Own lists that are free, as a stack. */
+  readonly free: Int32Array;
+  freeCount: number;
   /** Handle of the virtual miniport, 0 while it is not initialized. */
   virtual: Address;
 }
@@ -62,20 +71,20 @@ export function passThrough(filter: number) {
 
     /** Own lists over the data of `lists`; each keeps its original at `place`. */
     const wrap = (bridge: Bridge, lists: Address, place: number, source: Address): Address => {
-      const { pool } = bridge;
+      const { free } = bridge;
       let head: Address = 0;
       let tail: Address = 0;
       for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
-        const buffer = i32[(list + NBL_FIRST_NET_BUFFER) >> 2];
-        const own = ndis.NdisAllocateNetBufferAndNetBufferList(
-          pool,
-          0,
-          0,
-          i32[(buffer + NB_CURRENT_MDL) >> 2],
-          i32[(buffer + NB_CURRENT_MDL_OFFSET) >> 2],
-          i32[(buffer + NB_DATA_LENGTH) >> 2],
-        );
-        if (own === 0) throw new Error('out of lists');
+        const from = i32[(list + NBL_FIRST_NET_BUFFER) >> 2];
+        if (bridge.freeCount === 0) throw new Error('out of lists');
+        const own = free[--bridge.freeCount];
+        const to = i32[(own + NBL_FIRST_NET_BUFFER) >> 2];
+        memory.writePointer(to + NB_CURRENT_MDL, i32[(from + NB_CURRENT_MDL) >> 2]);
+        memory.writePointer(to + NB_MDL_CHAIN, i32[(from + NB_MDL_CHAIN) >> 2]);
+        i32[(to + NB_CURRENT_MDL_OFFSET) >> 2] = i32[(from + NB_CURRENT_MDL_OFFSET) >> 2];
+        i32[(to + NB_DATA_OFFSET) >> 2] = i32[(from + NB_DATA_OFFSET) >> 2];
+        i32[(to + NB_DATA_LENGTH) >> 2] = i32[(from + NB_DATA_LENGTH) >> 2];
+        memory.writePointer(own + NBL_NEXT, 0);
         memory.writePointer(own + place, list);
         memory.writePointer(own + NBL_SOURCE, source);
         if (head === 0) head = own;
@@ -84,8 +93,9 @@ export function passThrough(filter: number) {
       }
       return head;
     };
-    /** Frees own lists and gives the chain of their originals. */
-    const unwrap = (lists: Address, place: number, withStatus: boolean): Address => {
+    /** Takes own lists back and gives the chain of their originals. */
+    const unwrap = (bridge: Bridge, lists: Address, place: number, withStatus: boolean): Address => {
+      const { free } = bridge;
       let head: Address = 0;
       let tail: Address = 0;
       for (let own = lists; own !== 0; ) {
@@ -95,7 +105,7 @@ export function passThrough(filter: number) {
         if (head === 0) head = original;
         else memory.writePointer(tail + NBL_NEXT, original);
         tail = original;
-        ndis.NdisFreeNetBufferList(own);
+        free[bridge.freeCount++] = own;
         own = next;
       }
       if (tail !== 0) memory.writePointer(tail + NBL_NEXT, 0);
@@ -103,7 +113,14 @@ export function passThrough(filter: number) {
     };
 
     const edge = protocolCharacteristics<Bridge>(imports, 'passThrough', protocol, {
-      create: (lower) => ({ ...lower, pool: 0, virtual: 0 }),
+      create: (lower) => ({
+        ...lower,
+        lower: 0,
+        pool: 0,
+        virtual: 0,
+        free: new Int32Array(OWN_LISTS),
+        freeCount: 0,
+      }),
       opened: async (bridge) => {
         bridge.pool = ndis.NdisAllocateNetBufferListPool(bridge.handle.value, {
           Header: {
@@ -115,6 +132,12 @@ export function passThrough(filter: number) {
           PoolTag: TAG,
         });
         if (bridge.pool === 0) return NDIS_STATUS_RESOURCES;
+        for (let i = 0; i < OWN_LISTS; i++) {
+          const own = ndis.NdisAllocateNetBufferAndNetBufferList(bridge.pool, 0, 0, 0, 0, 0);
+          if (own === 0) return NDIS_STATUS_RESOURCES;
+          bridge.free[bridge.freeCount++] = own;
+        }
+        bridge.lower = bridge.handle.value;
         instances.push(bridge);
         await setPacketFilter(imports, bridge, filter);
         const name = `\\Device\\{PASS-${instances.length}}`;
@@ -122,19 +145,21 @@ export function passThrough(filter: number) {
       },
       closing: async (bridge) => {
         if (bridge.virtual !== 0) await ndis.NdisIMDeInitializeDeviceInstance(bridge.virtual);
+        while (bridge.freeCount > 0) ndis.NdisFreeNetBufferList(bridge.free[--bridge.freeCount]);
         ndis.NdisFreeNetBufferListPool(bridge.pool);
       },
       receive: (bridge, lists, port, count, flags) => {
         if (bridge.virtual === 0) {
-          if ((flags & NDIS_RECEIVE_FLAGS_RESOURCES) === 0) ndis.NdisReturnNetBufferLists(bridge.handle.value, lists, 0);
+          if ((flags & NDIS_RECEIVE_FLAGS_RESOURCES) === 0)
+            ndis.NdisReturnNetBufferLists(bridge.lower, lists, 0);
           return;
         }
         const own = wrap(bridge, lists, NBL_ORIGINAL_RECEIVED, bridge.virtual);
         ndis.NdisMIndicateReceiveNetBufferLists(bridge.virtual, own, port, count, flags);
-        if ((flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0) unwrap(own, NBL_ORIGINAL_RECEIVED, false);
+        if ((flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0) unwrap(bridge, own, NBL_ORIGINAL_RECEIVED, false);
       },
       sendComplete: (bridge, lists, flags) => {
-        const originals = unwrap(lists, NBL_ORIGINAL_SENT, true);
+        const originals = unwrap(bridge, lists, NBL_ORIGINAL_SENT, true);
         ndis.NdisMSendNetBufferListsComplete(bridge.virtual, originals, flags);
       },
     });
@@ -154,7 +179,11 @@ export function passThrough(filter: number) {
             MajorNdisVersion: 6,
             MinorNdisVersion: 30,
             Flags: NDIS_INTERMEDIATE_DRIVER,
-            InitializeHandlerEx: (handle: Address, _driver: unknown, parameters: { IMDeviceInstanceContext: unknown }) => {
+            InitializeHandlerEx: (
+              handle: Address,
+              _driver: unknown,
+              parameters: { IMDeviceInstanceContext: unknown },
+            ) => {
               const bridge = instances.find((one) => one === deviceContext(imports, parameters));
               if (bridge === undefined) return NDIS_STATUS_FAILURE;
               bridge.virtual = handle;
@@ -172,12 +201,12 @@ export function passThrough(filter: number) {
             RestartHandler: () => NDIS_STATUS_SUCCESS,
             OidRequestHandler: () => NDIS_STATUS_SUCCESS,
             SendNetBufferListsHandler: (bridge: Bridge, lists: Address, port: number, flags: number) => {
-              const own = wrap(bridge, lists, NBL_ORIGINAL_SENT, bridge.handle.value);
-              ndis.NdisSendNetBufferLists(bridge.handle.value, own, port, flags);
+              const own = wrap(bridge, lists, NBL_ORIGINAL_SENT, bridge.lower);
+              ndis.NdisSendNetBufferLists(bridge.lower, own, port, flags);
             },
             ReturnNetBufferListsHandler: (bridge: Bridge, lists: Address, flags: number) => {
-              const originals = unwrap(lists, NBL_ORIGINAL_RECEIVED, false);
-              ndis.NdisReturnNetBufferLists(bridge.handle.value, originals, flags);
+              const originals = unwrap(bridge, lists, NBL_ORIGINAL_RECEIVED, false);
+              ndis.NdisReturnNetBufferLists(bridge.lower, originals, flags);
             },
             CancelSendHandler: () => {},
             DevicePnPEventNotifyHandler: () => {},

@@ -55,7 +55,11 @@ export function protocolCharacteristics<B extends Lower>(
     MajorNdisVersion: 6,
     MinorNdisVersion: 30,
     Name: name,
-    BindAdapterHandlerEx: async (_context: unknown, bindContext: Address, parameters: { AdapterName: Address }) => {
+    BindAdapterHandlerEx: async (
+      _context: unknown,
+      bindContext: Address,
+      parameters: { AdapterName: Address },
+    ) => {
       const binding = handlers.create({ handle: imports.cell(), bindContext });
       const medium = imports.data(16);
       const status = await ndis.NdisOpenAdapterEx(
@@ -94,7 +98,11 @@ export function protocolCharacteristics<B extends Lower>(
 }
 
 /** Sets the packet filter of a binding. */
-export async function setPacketFilter(imports: DriverImports, binding: Lower, filter: number): Promise<number> {
+export async function setPacketFilter(
+  imports: DriverImports,
+  binding: Lower,
+  filter: number,
+): Promise<number> {
   const request = imports.data(NDIS_OID_REQUEST.size);
   const buffer = imports.data(16);
   imports.memory.u32[buffer >> 2] = filter;

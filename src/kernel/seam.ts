@@ -25,10 +25,10 @@ import { Driver } from './driver.ts';
 import type { Imports } from './edge.ts';
 import { irqlName } from './irql.ts';
 import type { Kernel } from './kernel.ts';
+import { type AnyFunction, edgeOfArity, numbersFirst, withFastProperties } from './seamShapes.ts';
 import { TransientMemory } from './transientMemory.ts';
 import { LibraryObject } from './waitableObject.ts';
 
-type AnyFunction = (...args: unknown[]) => unknown;
 type AnyDeclaration<C> = FunctionDeclaration<C, unknown>;
 
 /** Told of a call that returned, with its arguments as the callee got them. */
@@ -327,28 +327,26 @@ export class Seam {
       return target === null || NUMERIC_STRUCTURES.has(target) ? undefined : this.#structures(target);
     });
     const [lowest, highest] = irqlRange(declaration.irql);
-    return (...args) => {
+    const { kernel } = this;
+    const checks = this.options.checks && !declaration.changesIrql;
+    const convert = (index: number, value: unknown): unknown => {
+      // Two comparisons let most numbers pass as they are: statuses, counts, NULL.
+      if (typeof value !== 'number' || value === 0 || value >= CALLABLE_RANGE_START) return value;
+      if (value < OBJECT_RANGE_START) return kinds[index]?.at(memory, value) ?? value;
+      const held = memory.objects.valueAt(value);
+      return held === undefined || held instanceof LibraryObject ? value : held;
+    };
+    const enter = (): number => {
       memory.objects.owner = driver;
       memory.callables.owner = driver;
-      for (let i = 0; i < args.length; i++) {
-        const value = args[i];
-        // Two comparisons let most numbers pass as they are: statuses, counts, NULL.
-        if (typeof value !== 'number' || value === 0 || value >= CALLABLE_RANGE_START) continue;
-        if (value >= OBJECT_RANGE_START) {
-          const held = memory.objects.valueAt(value);
-          if (held !== undefined && !(held instanceof LibraryObject)) args[i] = held;
-        } else {
-          const structure = kinds[i];
-          if (structure !== undefined) args[i] = structure.at(memory, value);
-        }
-      }
-      const before = this.kernel.irql;
-      const result = handler(...args);
-      if (this.options.checks && !declaration.changesIrql && !(result instanceof Promise))
-        this.#checkIrqlAfter(driver, declaration, before);
+      return kernel.irql;
+    };
+    const leave = (before: number, result: unknown): unknown => {
+      if (checks && !(result instanceof Promise)) this.#checkIrqlAfter(driver, declaration, before);
       if (before < lowest || before > highest) this.#wrongCallbackIrql(driver, declaration);
       return result;
     };
+    return edgeOfArity(kinds.length, handler, convert, enter, leave);
   }
 
   #checkIrqlAfter<F>(driver: Driver, declaration: CallbackDeclaration<F>, before: number): void {
@@ -405,38 +403,6 @@ export class Seam {
   }
 }
 
-/** Calls directly, without collecting arguments, when all are numbers: the case of the hot paths. */
-function numbersFirst(
-  arity: number,
-  call: AnyFunction,
-  marshalled: AnyFunction,
-  setOwner: () => void,
-): AnyFunction {
-  switch (arity) {
-    case 1:
-      return (a) => {
-        if (typeof a !== 'number') return marshalled(a);
-        setOwner();
-        return call(a);
-      };
-    case 2:
-      return (a, b) => {
-        if (typeof a !== 'number' || typeof b !== 'number') return marshalled(a, b);
-        setOwner();
-        return call(a, b);
-      };
-    case 3:
-      return (a, b, c) => {
-        if (typeof a !== 'number' || typeof b !== 'number' || typeof c !== 'number')
-          return marshalled(a, b, c);
-        setOwner();
-        return call(a, b, c);
-      };
-    default:
-      return marshalled;
-  }
-}
-
 /** Whether an export of a table of functions is one, and not a callback, type or constant beside it. */
 export function isFunctionDeclaration(value: unknown): value is AnyDeclaration<unknown> {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'function';
@@ -474,14 +440,4 @@ function traceValue(value: unknown): TraceValue {
     : typeof value === 'bigint'
       ? `0x${value.toString(16)}`
       : 'object';
-}
-
-/**
- * Gives `table`, which got its many properties one by one, the layout that V8 gives to objects used as prototypes: a
- * call of an import then costs what a call of a method costs, instead of a look-up in a hash table each time. Other
- * engines lose nothing.
- */
-function withFastProperties<T extends object>(table: T): T {
-  Object.create(table);
-  return table;
 }
