@@ -72,7 +72,7 @@ function stackSubject(name: string, { machine, control }: Stack, batch: number):
 
 /** Keeps the last events, as a recorder does. */
 function ringTrace() {
-  const events: (TraceEvent | null)[] = new Array<TraceEvent | null>(4096).fill(null);
+  const events: (TraceEvent | null)[] = Array.from({ length: 4096 }, () => null);
   let at = 0;
   return {
     emit(event: TraceEvent): void {

@@ -55,14 +55,10 @@ export function protocolCharacteristics<B extends Lower>(
     MajorNdisVersion: 6,
     MinorNdisVersion: 30,
     Name: name,
-    BindAdapterHandlerEx: async (
-      _context: unknown,
-      bindContext: Address,
-      parameters: { AdapterName: Address },
-    ) => {
+    BindAdapterHandlerEx: (_context: unknown, bindContext: Address, parameters: { AdapterName: Address }) => {
       const binding = handlers.create({ handle: imports.cell(), bindContext });
       const medium = imports.data(16);
-      const status = await ndis.NdisOpenAdapterEx(
+      const status = ndis.NdisOpenAdapterEx(
         protocol.value,
         binding,
         {
@@ -92,8 +88,10 @@ export function protocolCharacteristics<B extends Lower>(
     CloseAdapterCompleteHandlerEx: () => {},
     NetPnPEventHandler: () => NDIS_STATUS_SUCCESS,
     OidRequestCompleteHandler: () => {},
-    ReceiveNetBufferListsHandler: handlers.receive,
-    SendNetBufferListsCompleteHandler: handlers.sendComplete,
+    ReceiveNetBufferListsHandler: (binding: B, lists: Address, port: number, count: number, flags: number) =>
+      handlers.receive(binding, lists, port, count, flags),
+    SendNetBufferListsCompleteHandler: (binding: B, lists: Address, flags: number) =>
+      handlers.sendComplete(binding, lists, flags),
   };
 }
 
