@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ioManagerOf } from '../src/kernel/index.ts';
 import {
   type DEVICE_OBJECT,
   defineDriver,
@@ -129,5 +130,33 @@ describe('devices opened by the host', () => {
     const machine = await started(0);
     await expect(machine.openDevice('\\\\.\\Nothing')).rejects.toMatchObject({ code: 'DEVICE_NOT_OPENED' });
     await machine.stop();
+  });
+
+  test('a driver whose device is open is unloaded when it is closed (wdm/nc-wdm-driver_unload)', async () => {
+    const machine = await started(0);
+    const device = await machine.openDevice('\\\\.\\Ticker');
+    expect(await machine.unload('ticker')).toBe(STATUS_PENDING);
+    await expect(machine.openDevice('\\\\.\\Ticker')).rejects.toThrow('STATUS_NO_SUCH_DEVICE');
+    const read = device.read(4);
+    await machine.settle();
+    expect(await device.cancel()).toBe(1);
+    expect((await read).status).toBe(STATUS_CANCELLED);
+    expect(machine.driver('ticker')?.state).toBe('unloading');
+    await device.close();
+    await machine.settle();
+    expect(machine.driver('ticker')).toBeNull();
+    expect(machine.kernel.findings).toEqual([]);
+    expect(ioManagerOf(machine.kernel).callbackCount).toBe(0);
+  });
+
+  test('stop() closes what the host left open', async () => {
+    const machine = await started(0);
+    const device = await machine.openDevice('\\\\.\\Ticker');
+    const read = device.read(4);
+    await machine.stop();
+    expect((await read).status).toBe(STATUS_CANCELLED);
+    expect(await device.close()).toBe(STATUS_INVALID_HANDLE);
+    expect(machine.driver('ticker')).toBeNull();
+    expect(machine.kernel.findings).toEqual([]);
   });
 });

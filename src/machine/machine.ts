@@ -12,6 +12,7 @@ import {
   attachSynchronization,
   createService,
   type Driver,
+  driverLifeOf,
   Kernel,
   type KernelOptions,
   NdisboxError,
@@ -23,6 +24,7 @@ import {
   registryOf,
   Seam,
   type SeamObserver,
+  STATUS_PENDING,
   startLoadingDriver,
   startUnloadingDriver,
 } from '../kernel/index.ts';
@@ -85,6 +87,7 @@ export class Machine {
   readonly #wires = new Map<MiniportAdapter, WireDevice>();
   readonly #data = new Map<Driver, Address[]>();
   readonly #loop: RunLoop;
+  readonly #devices = new Set<OpenedDevice>();
 
   constructor(options: MachineOptions = {}) {
     this.kernel = new Kernel(options);
@@ -151,18 +154,20 @@ export class Machine {
 
   /**
    * Unloads a driver; its adapters are halted and its bindings undone first.
-   * @returns STATUS_SUCCESS, or STATUS_INVALID_DEVICE_REQUEST for a driver without an unload routine.
+   * @returns STATUS_SUCCESS, STATUS_INVALID_DEVICE_REQUEST for a driver without an unload routine, or STATUS_PENDING
+   * while a device of it is open: it is unloaded when the last one is closed.
    */
   async unload(name: string): Promise<NTSTATUS> {
     const driver = this.#loaded(name);
     let status: NTSTATUS | null = null;
     startUnloadingDriver(this.kernel, driver, (result) => {
       status = result;
+      if (!NT_SUCCESS(result)) return;
+      for (const address of this.#data.get(driver) ?? []) poolOf(this.kernel).free(address, DATA_TAG);
+      this.#data.delete(driver);
     });
-    await this.#runDown(() => status !== null);
-    for (const address of this.#data.get(driver) ?? []) poolOf(this.kernel).free(address, DATA_TAG);
-    this.#data.delete(driver);
-    return status ?? 0;
+    await this.#runDown(() => status !== null || driverLifeOf(this.kernel).waitingForClose.has(driver.id));
+    return status ?? STATUS_PENDING;
   }
 
   /**
@@ -200,7 +205,10 @@ export class Machine {
    * @throws NdisboxError DEVICE_NOT_OPENED with the status of the driver in its message.
    */
   async openDevice(path: string): Promise<OpenedDevice> {
-    return new OpenedDevice(await this.#loop.runFor(openDevice(this.kernel, path)), this.#loop);
+    const handle = await this.#loop.runFor(openDevice(this.kernel, path));
+    const device = new OpenedDevice(handle, this.#loop, () => this.#devices.delete(device));
+    this.#devices.add(device);
+    return device;
   }
 
   /** Runs until nothing is left to do but to wait for time, wires or the host. Virtual time does not pass. */
@@ -220,11 +228,17 @@ export class Machine {
   }
 
   /**
-   * Takes every stack down in order and unloads every driver, the last one loaded first. Afterwards the findings are
+   * Closes the devices that are still open, takes every stack down in order and unloads every driver, the last one
+   * loaded first. Afterwards the findings are
    * complete. Does nothing to a machine that a bug check stopped.
    */
   async stop(): Promise<void> {
     if (this.kernel.stopReason !== null) return this.#closeWires();
+    for (const device of this.#devices) {
+      await device.cancel();
+      await device.close();
+    }
+    this.#devices.clear();
     const adapters = [...inventoryOf(this.ndis).adapters].filter((adapter) => !adapter.virtual);
     for (const adapter of adapters) {
       queueOperation(this.ndis, adapter, { kind: 'halt', action: NdisHaltDeviceDisabled, event: 0 });

@@ -11,9 +11,13 @@ export class OpenedDevice {
   readonly #handle: DeviceHandle;
   readonly #loop: RunLoop;
 
-  constructor(handle: DeviceHandle, loop: RunLoop) {
+  readonly #closed: () => void;
+
+  /** @param closed told when the program closes the device. */
+  constructor(handle: DeviceHandle, loop: RunLoop, closed: () => void) {
     this.#handle = handle;
     this.#loop = loop;
+    this.#closed = closed;
   }
 
   /** Reads at most `length` bytes (IRP_MJ_READ). Resolves once the driver has completed the request. */
@@ -38,6 +42,7 @@ export class OpenedDevice {
 
   /** Closes the device (IRP_MJ_CLEANUP, IRP_MJ_CLOSE). @returns STATUS_INVALID_HANDLE where it was closed before. */
   close(): Promise<NTSTATUS> {
+    this.#closed();
     return this.#loop.runFor(this.#handle.close());
   }
 }

@@ -5,7 +5,7 @@ import * as codes from '../generated/constants/bugCheck.ts';
 const meanings = new Map<number, readonly string[]>([
   [codes.MULTIPLE_IRP_COMPLETE_REQUESTS, ['address of the IRP', 'reserved', 'reserved', 'reserved']],
   [codes.NO_MORE_IRP_STACK_LOCATIONS, ['address of the IRP', 'reserved', 'reserved', 'reserved']],
-  [codes.REFERENCE_BY_POINTER, ['object type', 'address of the object', 'reason', 'reference count']],
+  [codes.REFERENCE_BY_POINTER, ['object type', 'address of the object', 'reserved', 'reserved']],
   [
     codes.KMODE_EXCEPTION_NOT_HANDLED,
     ['exception code', 'address where it was raised', 'exception parameter 0', 'exception parameter 1'],
@@ -17,6 +17,22 @@ const meanings = new Map<number, readonly string[]>([
   [
     codes.BAD_POOL_CALLER,
     ['kind of violation', 'depends on the kind', 'depends on the kind', 'depends on the kind'],
+  ],
+  [
+    codes.SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION,
+    ['address that was freed', 'address of the corrupt bytes', 'reserved', 'kind of violation'],
+  ],
+  [
+    codes.DRIVER_CAUGHT_MODIFYING_FREED_POOL,
+    ['address referenced', '0 read, 1 write', '0 kernel mode, 1 user mode', 'reserved'],
+  ],
+  [
+    codes.KERNEL_SECURITY_CHECK_FAILURE,
+    ['kind of corruption', 'address of the trap frame', 'address of the exception record', 'reserved'],
+  ],
+  [
+    codes.THREAD_TERMINATE_HELD_MUTEX,
+    ['address of the thread', 'address of the mutex', 'reserved', 'reserved'],
   ],
   [
     codes.BAD_POOL_HEADER,

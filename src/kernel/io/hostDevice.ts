@@ -11,6 +11,7 @@ import {
   STATUS_ACCESS_DENIED,
   STATUS_INSUFFICIENT_RESOURCES,
   STATUS_INVALID_HANDLE,
+  STATUS_NO_SUCH_DEVICE,
   STATUS_OBJECT_NAME_NOT_FOUND,
   STATUS_PENDING,
   STATUS_SUCCESS,
@@ -22,11 +23,13 @@ import { handlesOf, type KernelHandle } from '../objects/handleTable.ts';
 import { closeHandle } from '../objects/objectFunctions.ts';
 import { type ObjectLocals, objectsOf } from '../objects/objectManager.ts';
 import { type Procedure, procedure } from '../procedure.ts';
+import { deviceClosed } from '../services/driverLife.ts';
 import { NT_SUCCESS, type NTSTATUS } from '../status.ts';
 import { ntstatusName } from '../statusName.ts';
 import { initializeEvent } from '../sync/event.ts';
 import { MAJOR, MDL_SIZE, type Method, methodOf, writeMdl } from './accessMethod.ts';
 import { topDevice } from './deviceFunctions.ts';
+import { driverOfObject } from './driverObject.ts';
 import { ioManagerOf } from './ioManager.ts';
 import { cancelIrp } from './irpFunctions.ts';
 import * as at from './irpLayout.ts';
@@ -213,6 +216,8 @@ function forgetFile(kernel: Kernel, file: Address): void {
   const { memory } = kernel;
   const device = memory.readPointer(file + 8);
   memory.i32[(device + at.DEVICE_REFERENCES) >> 2]--;
+  const driver = driverOfObject(kernel, memory.readPointer(device + at.DEVICE_DRIVER));
+  if (driver !== null) deviceClosed(kernel, driver);
   const object = objectsOf(kernel).at(device);
   if (object !== undefined) objectsOf(kernel).dereference(object);
   poolOf(kernel).free(file, TAG);
@@ -311,6 +316,8 @@ export async function openDevice(kernel: Kernel, path: string): Promise<DeviceHa
   if (found === null) throw notOpened(path, STATUS_OBJECT_NAME_NOT_FOUND);
   const { memory } = kernel;
   const { device, rest } = found;
+  if (driverOfObject(kernel, memory.readPointer(device + at.DEVICE_DRIVER))?.state === 'unloading')
+    throw notOpened(path, STATUS_NO_SUCH_DEVICE);
   const exclusive = (memory.u32[(device + at.DEVICE_FLAGS) >> 2] & DO_EXCLUSIVE) !== 0;
   if (exclusive && memory.i32[(device + at.DEVICE_REFERENCES) >> 2] > 0)
     throw notOpened(path, STATUS_ACCESS_DENIED);

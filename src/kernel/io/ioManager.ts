@@ -125,6 +125,17 @@ export class IoManager {
     return bound as DriverCallback<F>;
   }
 
+  /** Forgets the callbacks of a driver that is gone: their addresses may be given out again. */
+  forgetDriver(driver: Driver): void {
+    const prefix = `${driver.id} `;
+    for (const key of this.#callbacks.keys()) if (key.startsWith(prefix)) this.#callbacks.delete(key);
+  }
+
+  /** Callbacks that are bound now. */
+  get callbackCount(): number {
+    return this.#callbacks.size;
+  }
+
   /** Allocates an IRP; 0 where there is no memory or the stack size is not valid. */
   allocateIrp(
     stackSize: number,

@@ -85,7 +85,7 @@ function bugCheckOf(fault: PoolFault): BugCheck {
     case 'overrun':
       return [BAD_POOL_HEADER, 0x21, address, block?.size ?? 0, fault.found];
     case 'underrun':
-      return [SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION, address, at, block?.size ?? 0, 0x23];
+      return [SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION, address, at, 0, 0x23];
     case 'writtenAfterFree':
       return [DRIVER_CAUGHT_MODIFYING_FREED_POOL, at, 1, 0, 0];
   }

@@ -101,7 +101,7 @@ export class ObjectManager {
     if (object.pointerCount <= 0 || (object.pointerCount === 1 && object.handleCount > 0)) {
       this.#kernel.bugCheck(
         REFERENCE_BY_POINTER,
-        [0, object.address, object.pointerCount <= 0 ? 1 : 2, object.pointerCount],
+        [this.typeAddress(object.type), object.address, 0, 0],
         `${object.type} ${object.name} was dereferenced more often than it was referenced; pair ObDereferenceObject with the call that gave the reference`,
       );
     }

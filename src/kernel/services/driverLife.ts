@@ -4,7 +4,7 @@
  * (windows-driver-docs-pr/kernel).
  */
 
-import type { Address } from '../../memory/index.ts';
+import { type Address, poolType } from '../../memory/index.ts';
 import type { Driver } from '../driver.ts';
 import {
   STATUS_FAILED_DRIVER_ENTRY,
@@ -20,11 +20,14 @@ import {
   DRIVER_UNLOAD,
   destroyDriverObject,
 } from '../io/driverObject.ts';
+import { ioManagerOf } from '../io/ioManager.ts';
+import { DEVICE_NEXT, DEVICE_REFERENCES } from '../io/irpLayout.ts';
 import { type Kernel, perKernel } from '../kernel.ts';
-import { releaseDriverMemory } from '../memory/kernelPool.ts';
+import { poolOf, releaseDriverMemory } from '../memory/kernelPool.ts';
 import { type Procedure, procedure } from '../procedure.ts';
 import { NT_SUCCESS, type NTSTATUS } from '../status.ts';
 import { ntstatusName } from '../statusName.ts';
+import { initializeEvent, setEvent } from '../sync/event.ts';
 
 /** What a hook of the driver life works on: the index of the driver in `kernel.drivers`. */
 export interface DriverLocals {
@@ -49,6 +52,8 @@ export class DriverLife {
   readonly hooks: DriverLifeHook[] = [];
   /** What each driver registered while its DriverEntry ran, by driver id. */
   readonly #registrations = new Map<number, string[]>();
+  /** Events of drivers whose unloading waits until programs have closed their devices, by driver id. */
+  readonly waitingForClose = new Map<number, Address>();
   /** Callable address of the routine that answers what a driver does not handle; set by the I/O manager. */
   invalidDeviceRequest: Address = 0;
 
@@ -174,8 +179,26 @@ function setsAddDevice(kernel: Kernel, driver: Driver): boolean {
   return memory.readPointer(extension + DRIVER_EXTENSION.offset.AddDevice) !== 0;
 }
 
+/** Whether a program has a device of the driver open. */
+function hasOpenDevice(kernel: Kernel, driver: Driver): boolean {
+  const { memory } = kernel;
+  let device = memory.readPointer(driver.driverObject + DRIVER_OBJECT.offset.DeviceObject);
+  for (; device !== 0; device = memory.readPointer(device + DEVICE_NEXT))
+    if (memory.i32[(device + DEVICE_REFERENCES) >> 2] > 0) return true;
+  return false;
+}
+
+/** A program closed a device of the driver: an unloading that waits for it goes on after the last. */
+export function deviceClosed(kernel: Kernel, driver: Driver): void {
+  const event = driverLifeOf(kernel).waitingForClose.get(driver.id);
+  if (event !== undefined && !hasOpenDevice(kernel, driver)) setEvent(kernel, event);
+}
+
+const UNLOAD_TAG = 0x646c_6e55;
+
 /**
- * Unloads a driver: calls its Unload and accounts for what is left. Its value is STATUS_SUCCESS, or
+ * Unloads a driver: waits until no program has a device of it open, calls its Unload and accounts for what is left.
+ * Its value is STATUS_SUCCESS, or
  * STATUS_INVALID_DEVICE_REQUEST for a driver that is not loaded or has no Unload.
  */
 export const unloadDriverProcedure = procedure<Kernel, DriverLocals>('UnloadDriver', {
@@ -184,6 +207,18 @@ export const unloadDriverProcedure = procedure<Kernel, DriverLocals>('UnloadDriv
     if (driver.state !== 'loaded') return step.done(STATUS_INVALID_DEVICE_REQUEST);
     if (unloadRoutine(kernel, driver) === 0) return step.done(STATUS_INVALID_DEVICE_REQUEST);
     changeState(kernel, driver, 'unloading');
+    if (!hasOpenDevice(kernel, driver)) return step.go('closed');
+    kernel.note(`driver ${driver.name}`, 'is unloaded as soon as its devices are closed');
+    const event = poolOf(kernel).allocateZeroed(poolType.nonPagedNx, 24, UNLOAD_TAG, 0);
+    initializeEvent(kernel, event, false, false);
+    driverLifeOf(kernel).waitingForClose.set(driver.id, event);
+    return step.wait('closed', { objects: [event], type: 'any', timeout: null, reason: 'devices are open' });
+  },
+  closed: (kernel, locals, step) => {
+    const driver = kernel.drivers[locals.driver];
+    const event = driverLifeOf(kernel).waitingForClose.get(driver.id);
+    if (event !== undefined) poolOf(kernel).free(event, UNLOAD_TAG);
+    driverLifeOf(kernel).waitingForClose.delete(driver.id);
     return step.run('call', runHooks, kernel, { driver: locals.driver, stage: 'unloading', index: 0 });
   },
   call: (kernel, locals, step) => {
@@ -225,6 +260,7 @@ function release(kernel: Kernel, driver: Driver, when: string, why: string, page
     );
   }
   driverLifeOf(kernel).forget(driver);
+  ioManagerOf(kernel).forgetDriver(driver);
   destroyDriverObject(kernel, driver);
   kernel.memory.callables.release(driver);
   kernel.memory.objects.release(driver);

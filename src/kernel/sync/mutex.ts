@@ -14,6 +14,7 @@ import {
   ownerAddress,
 } from '../dispatcherObjects.ts';
 import type { Pointer } from '../edge.ts';
+import { THREAD_TERMINATE_HELD_MUTEX } from '../generated/constants/bugCheck.ts';
 import { STATUS_MUTANT_NOT_OWNED } from '../generated/constants/ntstatus.ts';
 import { KMUTANT } from '../generated/structures/common.ts';
 import type { Kernel } from '../kernel.ts';
@@ -52,16 +53,23 @@ export function releaseMutex(kernel: Kernel, mutex: Address): number {
   return before;
 }
 
-/** A thread ended: the mutexes that it still owns are abandoned, and the next owner is told. */
+/**
+ * A thread ended. One that still owns a mutex of KeInitializeMutex stops the machine (bug check
+ * THREAD_TERMINATE_HELD_MUTEX); a mutant of a program, which does not disable APCs, is abandoned instead and the next
+ * owner is told.
+ */
 export function abandonMutexes(kernel: Kernel, thread: Thread): void {
   const { memory } = kernel;
   for (const mutex of thread.mutexes.splice(0)) {
-    kernel.report(
-      'MUTEX_ABANDONED',
-      null,
-      `thread ${thread.id} (${thread.name}) ended while it owned the mutex at 0x${mutex.toString(16)}`,
-      'wdm/nf-wdm-kereleasemutex',
-    );
+    const text = `thread ${thread.id} (${thread.name}) ended while it owned the mutex at 0x${mutex.toString(16)}`;
+    if (memory.u8[mutex + MUTANT_FLAGS + 1] !== 0) {
+      kernel.bugCheck(
+        THREAD_TERMINATE_HELD_MUTEX,
+        [thread.address, mutex, 0, 0],
+        `${text}; release it before the thread ends`,
+      );
+    }
+    kernel.report('MUTEX_ABANDONED', null, text, 'wdm/nf-wdm-kereleasemutex');
     memory.writePointer(mutex + MUTANT_OWNER, 0);
     memory.u8[mutex + MUTANT_FLAGS] |= 1;
     memory.i32[(mutex + DISPATCHER_SIGNAL_STATE) >> 2] = 1;

@@ -301,10 +301,24 @@ describe.each([1, 2, 4])('synchronization with %i processors', (processors) => {
       });
     });
 
-    test('the mutex of a thread that ended is abandoned: the next owner is told (wdm/nf-wdm-kewaitformultipleobjects)', async () => {
+    test('a thread that ends with a mutex stops the machine (wdm/nf-wdm-keinitializemutex)', async () => {
       const m = machine(processors);
       m.start(async () => {
         m.imports.KeInitializeMutex(A, 0);
+        await m.imports.KeWaitForSingleObject(A, 0, 0, false, null);
+      });
+      await expect(m.runAll()).rejects.toMatchObject({
+        bugCheckCode: 0x4000008a,
+        parameters: [expect.any(Number), A, 0, 0],
+      });
+    });
+
+    test('the mutant of a thread that ended is abandoned: the next owner is told (wdm/nf-wdm-kewaitformultipleobjects)', async () => {
+      const m = machine(processors);
+      m.start(async () => {
+        m.imports.KeInitializeMutex(A, 0);
+        // A mutant of a program does not disable APCs.
+        m.kernel.memory.u8[A + 49] = 0;
         await m.imports.KeWaitForSingleObject(A, 0, 0, false, null);
       });
       await m.runAll();
