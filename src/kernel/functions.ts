@@ -7,3 +7,5 @@ export * from './objects/objectFunctions.ts';
 export * from './registry/functions.ts';
 export * from './sync/functions.ts';
 export * from './bugCheck/functions.ts';
+export * from './bugCheck/callbacks.ts';
+export * from './bugCheck/printFunctions.ts';

@@ -26,6 +26,7 @@ import {
   type SeamObserver,
   STATUS_PENDING,
   startLoadingDriver,
+  startShutdown,
   startUnloadingDriver,
 } from '../kernel/index.ts';
 import { type Address, poolType, type Structure, type View } from '../memory/index.ts';
@@ -228,12 +229,17 @@ export class Machine {
   }
 
   /**
-   * Closes the devices that are still open, takes every stack down in order and unloads every driver, the last one
+   * Sends IRP_MJ_SHUTDOWN to who asked for it, closes the devices that are still open, takes every stack down in order and unloads every driver, the last one
    * loaded first. Afterwards the findings are
    * complete. Does nothing to a machine that a bug check stopped.
    */
   async stop(): Promise<void> {
     if (this.kernel.stopReason !== null) return this.#closeWires();
+    let told = false;
+    startShutdown(this.kernel, () => {
+      told = true;
+    });
+    await this.#loop.run(() => told);
     for (const device of this.#devices) {
       await device.cancel();
       await device.close();

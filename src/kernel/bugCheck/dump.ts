@@ -8,6 +8,7 @@ import { BugCheckError } from '../errors.ts';
 import { irqlName } from '../irql.ts';
 import { type Kernel, perKernel } from '../kernel.ts';
 import { bugCheckName, hexadecimal } from '../statusName.ts';
+import { runBugCheckCallbacks } from './callbacks.ts';
 import { parameterMeanings } from './parameterMeanings.ts';
 
 /** One of the four parameters. */
@@ -48,6 +49,7 @@ const slotOf = perKernel('bug check dump', (): DumpSlot => ({ dump: null }));
 export function attachBugChecks(kernel: Kernel): void {
   kernel.onStop(() => {
     slotOf(kernel).dump ??= takeDump(kernel);
+    runBugCheckCallbacks(kernel);
   });
 }
 

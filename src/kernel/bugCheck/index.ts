@@ -3,3 +3,5 @@
 export * from './dump.ts';
 export * from './printf.ts';
 export * from './functions.ts';
+export * from './callbacks.ts';
+export * from './printFunctions.ts';

@@ -86,7 +86,7 @@ function convert(
     case 's':
     case 'S':
     case 'Z':
-      return textOf(kernel, kind, size, digits, Number(argument));
+      return textOf(kernel, kind, size, digits, Number(BigInt.asUintN(32, BigInt(argument))));
     default:
       return null;
   }

@@ -2,8 +2,13 @@
 
 export * from './deviceFunctions.ts';
 export * from './buildRequests.ts';
+export * from './deviceQueries.ts';
+export * from './fileFunctions.ts';
 export * from './irpFunctions.ts';
+export * from './probe.ts';
+export * from './processes.ts';
 export * from './cancelSafeQueue.ts';
 export * from './removeLock.ts';
 export * from './requests.ts';
 export * from './stackLocations.ts';
+export * from './security.ts';

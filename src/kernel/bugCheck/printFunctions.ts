@@ -1,0 +1,147 @@
+/**
+ * Formatted texts: vDbgPrintEx (wdm.h), sprintf, _snprintf and _vsnprintf of the C runtime in the kernel, and RtlAssert
+ * (ntddk.h). The formats are those of DbgPrint.
+ */
+
+import type { Address } from '../../memory/index.ts';
+import type { OutPointer } from '../edge.ts';
+import { STATUS_SUCCESS } from '../generated/constants/ntstatus.ts';
+import type { Kernel } from '../kernel.ts';
+import type { NTSTATUS } from '../status.ts';
+import { synchronous } from '../sync/declare.ts';
+import { formatPrint, LONGEST_PRINT, type PrintArgument } from './printf.ts';
+
+/** A zero-terminated text: TypeScript drivers give a text. */
+type NarrowText = Address & { readonly __text: true };
+
+/** Arguments that a va_list may hold: slots of eight bytes. */
+const MOST_ARGUMENTS = 64;
+/** Longest text that sprintf writes. */
+const LONGEST_TEXT = 65_536;
+
+function narrow(kernel: Kernel, at: Address, most: number): string {
+  const { u8 } = kernel.memory;
+  let text = '';
+  while (text.length < most && at !== 0 && u8[at + text.length] !== 0)
+    text += String.fromCharCode(u8[at + text.length]);
+  return text;
+}
+
+/** The slots of a va_list in memory; as many as the format may take. */
+function argumentsOf(kernel: Kernel, list: Address, format: string): PrintArgument[] {
+  const { memory } = kernel;
+  const slots = Math.min((format.match(/[%*]/g) ?? []).length, MOST_ARGUMENTS);
+  return Array.from({ length: list === 0 ? 0 : slots }, (_, index) =>
+    memory.data.getBigUint64(list + index * 8, true),
+  );
+}
+
+/** Writes at most `room` characters, with a zero where there is room for it; -1 where the text did not fit. */
+function write(kernel: Kernel, buffer: Address, room: number, text: string): number {
+  const { u8 } = kernel.memory;
+  const length = Math.min(text.length, room);
+  for (let i = 0; i < length; i++) u8[buffer + i] = text.charCodeAt(i) & 0xff;
+  if (length < room) u8[buffer + length] = 0;
+  return text.length > room ? -1 : text.length;
+}
+
+/**
+ * Prints to the trace as DbgPrintEx does; the arguments are a va_list. IRQL <= DIRQL. @returns STATUS_SUCCESS.
+ * @source wdm/nf-wdm-vdbgprintex
+ */
+export const vDbgPrintEx = synchronous(
+  'ULONG vDbgPrintEx(ULONG ComponentId, ULONG Level, PCSTR Format, PVOID arglist)',
+  '<=DIRQL',
+  'XP',
+  'wdm/nf-wdm-vdbgprintex',
+  (kernel, driver) =>
+    (ComponentId: number, Level: number, Format: NarrowText, arglist: OutPointer): NTSTATUS => {
+      const format = narrow(kernel, Format, LONGEST_PRINT);
+      const text = formatPrint(kernel, format, argumentsOf(kernel, arglist, format));
+      kernel.note(`${driver.name} ${ComponentId}:${Level}`, text.replace(/\r?\n$/, ''));
+      return STATUS_SUCCESS;
+    },
+);
+
+/** The same with a text before it. @source wdm/nf-wdm-vdbgprintexwithprefix */
+export const vDbgPrintExWithPrefix = synchronous(
+  'ULONG vDbgPrintExWithPrefix(PCSTR Prefix, ULONG ComponentId, ULONG Level, PCSTR Format, PVOID arglist)',
+  '<=DIRQL',
+  'XP',
+  'wdm/nf-wdm-vdbgprintexwithprefix',
+  (kernel, driver) =>
+    (
+      Prefix: NarrowText,
+      ComponentId: number,
+      Level: number,
+      Format: NarrowText,
+      arglist: OutPointer,
+    ): NTSTATUS => {
+      const format = narrow(kernel, Format, LONGEST_PRINT);
+      const text =
+        narrow(kernel, Prefix, LONGEST_PRINT) +
+        formatPrint(kernel, format, argumentsOf(kernel, arglist, format));
+      kernel.note(`${driver.name} ${ComponentId}:${Level}`, text.replace(/\r?\n$/, ''));
+      return STATUS_SUCCESS;
+    },
+);
+
+const RUNTIME_PAGE = 'wdm/nf-wdm-dbgprint';
+
+/** Formats into a buffer. @returns characters written without the zero. Any IRQL. */
+export const sprintf = synchronous(
+  'int sprintf(PCHAR buffer, PCSTR format, ...)',
+  'any',
+  '2000',
+  RUNTIME_PAGE,
+  (kernel) =>
+    (buffer: OutPointer, format: NarrowText, ...args: PrintArgument[]): number =>
+      write(kernel, buffer, LONGEST_TEXT, formatPrint(kernel, narrow(kernel, format, LONGEST_TEXT), args)),
+);
+
+/** Formats into a buffer of `count` bytes. @returns -1 where the text does not fit. Any IRQL. */
+export const _snprintf = synchronous(
+  'int _snprintf(PCHAR buffer, SIZE_T count, PCSTR format, ...)',
+  'any',
+  '2000',
+  RUNTIME_PAGE,
+  (kernel) =>
+    (buffer: OutPointer, count: number, format: NarrowText, ...args: PrintArgument[]): number =>
+      write(kernel, buffer, count >>> 0, formatPrint(kernel, narrow(kernel, format, LONGEST_TEXT), args)),
+);
+
+/** The same; the arguments are a va_list. Any IRQL. */
+export const _vsnprintf = synchronous(
+  'int _vsnprintf(PCHAR buffer, SIZE_T count, PCSTR format, PVOID argptr)',
+  'any',
+  '2000',
+  RUNTIME_PAGE,
+  (kernel) =>
+    (buffer: OutPointer, count: number, format: NarrowText, argptr: OutPointer): number => {
+      const text = narrow(kernel, format, LONGEST_TEXT);
+      return write(kernel, buffer, count >>> 0, formatPrint(kernel, text, argumentsOf(kernel, argptr, text)));
+    },
+);
+
+/** An assertion of a driver does not hold: a finding; the machine goes on, as one without a debugger does. */
+export const RtlAssert = synchronous(
+  'VOID RtlAssert(PVOID VoidFailedAssertion, PVOID VoidFileName, ULONG LineNumber, PCSTR MutableMessage)',
+  'any',
+  '2000',
+  'wdm/nf-wdm-rtlassert',
+  (kernel, driver) =>
+    (
+      VoidFailedAssertion: NarrowText,
+      VoidFileName: NarrowText,
+      LineNumber: number,
+      MutableMessage: NarrowText,
+    ): void => {
+      const message = narrow(kernel, MutableMessage, LONGEST_PRINT);
+      kernel.report(
+        'ASSERTION_FAILED',
+        driver,
+        `${driver.name} asserted "${narrow(kernel, VoidFailedAssertion, LONGEST_PRINT)}" at ${narrow(kernel, VoidFileName, LONGEST_PRINT)}:${LineNumber}${message === '' ? '' : `: ${message}`}`,
+        'wdm/nf-wdm-rtlassert',
+      );
+    },
+);
