@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { bytesAt, unicodeString, wideText } from '../../../test/support/cells.ts';
 import { createTestKernel } from '../../../test/support/kernel.ts';
+import * as allFunctions from '../functions.ts';
 import { MULTIPLE_IRP_COMPLETE_REQUESTS } from '../generated/constants/bugCheck.ts';
 import { dumpOf, formatDump } from './dump.ts';
 import * as functions from './functions.ts';
@@ -69,4 +70,60 @@ test('the formats of drivers (wdm/nf-wdm-dbgprint)', () => {
   ];
   for (const [format, args, expected] of cases) expect(formatPrint(kernel, format, args)).toBe(expected);
   expect(formatPrint(kernel, '%999999999d', [1])).toHaveLength(512);
+});
+
+test('bug check callbacks run once, the newest first, also where one throws (wdm/nf-wdm-keregisterbugcheckcallback)', async () => {
+  const { run, imports, kernel, driver } = createTestKernel(allFunctions);
+  const order: string[] = [];
+  const [first, second, third, buffer] = [64, 64, 64, 16].map((size) => bytesAt(kernel, size));
+  const stopped = run(() => {
+    for (const record of [first, second, third]) imports.KeInitializeCallbackRecord(record);
+    const note = (name: string) => (at: number, length: number) => {
+      order.push(`${name} ${at === buffer} ${length}`);
+      if (name === 'second') throw new Error('a defect of the driver');
+    };
+    const name = bytesAt(kernel, 8);
+    expect(imports.KeRegisterBugCheckCallback(first, note('first'), buffer, 16, name)).toBe(1);
+    expect(imports.KeRegisterBugCheckCallback(first, note('again'), buffer, 16, name)).toBe(0);
+    expect(imports.KeRegisterBugCheckCallback(second, note('second'), buffer, 16, name)).toBe(1);
+    expect(imports.KeRegisterBugCheckCallback(third, note('third'), buffer, 16, name)).toBe(1);
+    expect(imports.KeDeregisterBugCheckCallback(third)).toBe(1);
+    expect(imports.KeDeregisterBugCheckCallback(third)).toBe(0);
+    expect(driver.owned.filter(({ kind }) => kind === 'bug check callback')).toHaveLength(2);
+    imports.KeBugCheck(0xe2);
+  });
+  await expect(stopped).rejects.toMatchObject({ bugCheckCode: 0xe2 });
+  expect(order).toEqual(['second true 16', 'first true 16']);
+});
+
+test('texts are formatted into buffers that bound them (wdm/nf-wdm-vdbgprintex)', async () => {
+  const { run, imports, kernel, events } = createTestKernel(allFunctions);
+  const { memory } = kernel;
+  const [buffer, list, text] = [64, 32, 16].map((size) => bytesAt(kernel, size));
+  const written = () => {
+    const end = memory.u8.indexOf(0, buffer);
+    return String.fromCharCode(...memory.u8.subarray(buffer, end));
+  };
+  memory.u8.set([0x61, 0x62], text);
+  memory.data.setBigInt64(list, -3n, true);
+  memory.writePointer(list + 8, text);
+  await run(() => {
+    expect(imports.sprintf(buffer, '%d %s', 7, text)).toBe(4);
+    expect(written()).toBe('7 ab');
+    expect(imports._snprintf(buffer, 16, '%x', 255)).toBe(2);
+    expect(written()).toBe('ff');
+    expect(imports._snprintf(buffer, 1, '%x', 0xab)).toBe(-1);
+    expect(memory.u8[buffer]).toBe(0x61);
+    expect(imports._vsnprintf(buffer, 16, '%d:%s', list)).toBe(5);
+    expect(written()).toBe('-3:ab');
+    expect(imports._vsnprintf(buffer, 4, '%d:%s', list)).toBe(-1);
+    expect(imports.vDbgPrintEx(77, 3, 'list %d %s\n', list)).toBe(0);
+    expect(imports.vDbgPrintExWithPrefix('prefix ', 77, 3, '%d', list)).toBe(0);
+    imports.RtlAssert('x > 0', 'driver.c', 12, null);
+  });
+  const notes = events.filter((event) => event.kind === 'note').map((event) => event.text);
+  expect(notes).toEqual(['list -3 ab', 'prefix -3']);
+  expect(kernel.findings).toMatchObject([
+    { code: 'ASSERTION_FAILED', text: 'testdriver asserted "x > 0" at driver.c:12' },
+  ]);
 });

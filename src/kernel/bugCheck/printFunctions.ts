@@ -125,10 +125,10 @@ export const _vsnprintf = synchronous(
 
 /** An assertion of a driver does not hold: a finding; the machine goes on, as one without a debugger does. */
 export const RtlAssert = synchronous(
-  'VOID RtlAssert(PVOID VoidFailedAssertion, PVOID VoidFileName, ULONG LineNumber, PCSTR MutableMessage)',
+  'VOID RtlAssert(PCSTR VoidFailedAssertion, PCSTR VoidFileName, ULONG LineNumber, PCSTR MutableMessage)',
   'any',
   '2000',
-  'wdm/nf-wdm-rtlassert',
+  'wdm/nf-wdm-dbgprint',
   (kernel, driver) =>
     (
       VoidFailedAssertion: NarrowText,
@@ -141,7 +141,7 @@ export const RtlAssert = synchronous(
         'ASSERTION_FAILED',
         driver,
         `${driver.name} asserted "${narrow(kernel, VoidFailedAssertion, LONGEST_PRINT)}" at ${narrow(kernel, VoidFileName, LONGEST_PRINT)}:${LineNumber}${message === '' ? '' : `: ${message}`}`,
-        'wdm/nf-wdm-rtlassert',
+        'wdm/nf-wdm-dbgprint',
       );
     },
 );

@@ -186,7 +186,8 @@ function declareSecure(name: 'IoCreateDeviceSecure' | 'WdmlibIoCreateDeviceSecur
         DeviceObject: OutPointer,
       ): NTSTATUS => {
         // The machine has one user; the descriptor has to be one, but it decides nothing.
-        if (!/^D:/.test(readUnicodeString(kernel.memory, DefaultSDDLString))) return STATUS_INVALID_PARAMETER;
+        if (!readUnicodeString(kernel.memory, DefaultSDDLString).startsWith('D:'))
+          return STATUS_INVALID_PARAMETER;
         return create(
           DriverObject,
           DeviceExtensionSize,

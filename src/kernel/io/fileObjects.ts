@@ -30,13 +30,13 @@ const IO_TYPE_FILE = 5;
 
 const cleanupFile = procedure<Kernel, ObjectLocals>('CleanupFile', {
   start: (kernel, locals, step) =>
-    step.run('done', request, kernel, requestLocals(locals.address, MAJOR.cleanup)),
+    step.run('done', request, kernel, requestLocals(locals.address, MAJOR.cleanup, 0, undefined, 0, 0)),
   done: (_kernel, _locals, step) => step.done(STATUS_SUCCESS),
 });
 
 const removeFile = procedure<Kernel, ObjectLocals>('RemoveFile', {
   start: (kernel, locals, step) =>
-    step.run('done', request, kernel, requestLocals(locals.address, MAJOR.close)),
+    step.run('done', request, kernel, requestLocals(locals.address, MAJOR.close, 0, undefined, 0, 0)),
   done: (kernel, locals, step) => {
     forgetFile(kernel, locals.address);
     return step.done(STATUS_SUCCESS);

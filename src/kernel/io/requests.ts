@@ -105,6 +105,7 @@ function enter(kernel: Kernel, device: Address, irp: Address): DriverCallback<DR
 function afterCall(kernel: Kernel, locals: CallLocals, marks: bigint, status: NTSTATUS): NTSTATUS {
   const driver = driverOfObject(kernel, kernel.memory.readPointer(locals.device + at.DEVICE_DRIVER));
   const marked = ((marks >> BigInt(locals.location)) & 1n) === 1n;
+  if (!marked && status === STATUS_PENDING && willBeMarked(kernel, locals)) return status;
   if (marked !== (status === STATUS_PENDING)) {
     kernel.report(
       marked ? 'PENDING_NOT_RETURNED' : 'PENDING_NOT_MARKED',
@@ -116,6 +117,15 @@ function afterCall(kernel: Kernel, locals: CallLocals, marks: bigint, status: NT
     );
   }
   return status;
+}
+
+/** Whether a completion routine of the driver at a location is still to run: it may pass the lower driver's mark on. */
+function willBeMarked(kernel: Kernel, { irp, location }: CallLocals): boolean {
+  const { memory } = kernel;
+  if (!ioManagerOf(kernel).irps.has(irp) || memory.i8[irp + at.IRP_CURRENT_LOCATION] >= location)
+    return false;
+  const below = irp + at.IRP_SIZE + (location - 2) * at.STACK_SIZE;
+  return location > 1 && memory.readPointer(below + at.STACK_ROUTINE) !== 0;
 }
 
 /** The pending marks so far, with that of the location that holds the IRP. */
