@@ -4,3 +4,4 @@ export { wireport } from './wireport/wireport.ts';
 export { echo } from './echo/echo.ts';
 export { mux } from './mux/mux.ts';
 export { sniff } from './sniff/sniff.ts';
+export { traffic } from './traffic/traffic.ts';

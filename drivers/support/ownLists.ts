@@ -67,6 +67,11 @@ export class OwnLists {
     this.#free[this.#freeCount++] = list;
   }
 
+  /** Calls `prepare` for every list that is free, with its buffer. */
+  each(prepare: (list: Address, buffer: Address) => void): void {
+    for (const list of this.#free.subarray(0, this.#freeCount)) prepare(list, this.bufferOf(list));
+  }
+
   /** Where the buffer of a list begins. */
   bufferOf(list: Address): Address {
     const { i32 } = this.#imports.memory;
