@@ -127,3 +127,11 @@ test('texts are formatted into buffers that bound them (wdm/nf-wdm-vdbgprintex)'
     { code: 'ASSERTION_FAILED', text: 'testdriver asserted "x > 0" at driver.c:12' },
   ]);
 });
+
+test('an exception that no driver handles is KMODE_EXCEPTION_NOT_HANDLED with its status (wdm/nf-wdm-probeforread)', async () => {
+  const { run, imports } = createTestKernel(allFunctions);
+  await expect(run(() => imports.ProbeForRead(0x10_0000, 4, 4))).rejects.toMatchObject({
+    bugCheckCode: 0x1e,
+    parameters: [0xc000_0005, 0, 0, 0],
+  });
+});

@@ -19,5 +19,6 @@ export * from './spinLockFunctions.ts';
 export * from './threadFunctions.ts';
 export * from './time.ts';
 export * from './timerFunctions.ts';
+export * from './exTimer.ts';
 export * from './wait.ts';
 export * from './workItemFunctions.ts';

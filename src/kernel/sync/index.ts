@@ -28,6 +28,7 @@ export * from './threadObject.ts';
 export * from './time.ts';
 export * from './timer.ts';
 export * from './timerFunctions.ts';
+export * from './exTimer.ts';
 export * from './wait.ts';
 export * from './workItemFunctions.ts';
 export * from './workQueue.ts';
