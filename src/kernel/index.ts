@@ -23,6 +23,8 @@ export * from './procedure.ts';
 export * from './raisedStatus.ts';
 export * from './random.ts';
 export * from './registry/index.ts';
+export * from './dpcQueues.ts';
+export * from './threadRunner.ts';
 export * from './scheduler.ts';
 export * from './seam.ts';
 export * from './services/index.ts';

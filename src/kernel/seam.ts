@@ -266,7 +266,7 @@ export class Seam {
   #explored(call: AnyFunction): AnyFunction {
     const { scheduler } = this.kernel;
     return (...args) => {
-      scheduler.preemptionPoint();
+      scheduler.dpcs.preemptionPoint();
       return call(...args);
     };
   }

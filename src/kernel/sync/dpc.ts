@@ -163,7 +163,7 @@ export function queueDpc(
   if (isDpcQueued(kernel, dpc)) return false;
   const set = memory.u16[(dpc + NUMBER) >> 1];
   const target = set >= TARGET_SET ? set - TARGET_SET : processor;
-  kernel.scheduler.queueDpc(dpc, target, memory.u8[dpc + IMPORTANCE] === HighImportance);
+  kernel.scheduler.dpcs.queue(dpc, target, memory.u8[dpc + IMPORTANCE] === HighImportance);
   writeContext(memory, dpc + SYSTEM_ARGUMENT_1, argument1);
   writeContext(memory, dpc + SYSTEM_ARGUMENT_2, argument2);
   // The queue that holds it, counted from 1: not NULL while it is queued, as on Windows.
@@ -185,7 +185,7 @@ export function insertQueueDpc(
   const { processor } = kernel.scheduler;
   if (processor.irql < DISPATCH_LEVEL && processor.dpcs.length > 0) {
     const low = kernel.memory.u8[dpc + IMPORTANCE] === LowImportance;
-    if (!low || processor.dpcs.length > LOW_IMPORTANCE_DEPTH) kernel.scheduler.drainDpcs();
+    if (!low || processor.dpcs.length > LOW_IMPORTANCE_DEPTH) kernel.scheduler.dpcs.drain();
   }
   return true;
 }
@@ -195,7 +195,7 @@ export function removeQueueDpc(kernel: Kernel, dpc: Address): boolean {
   const queue = kernel.memory.i32[(dpc + DPC_DATA) >> 2];
   if (queue <= 0 || queue > kernel.scheduler.processors.length) return false;
   kernel.memory.i32[(dpc + DPC_DATA) >> 2] = 0;
-  return kernel.scheduler.removeDpc(dpc, queue - 1);
+  return kernel.scheduler.dpcs.remove(dpc, queue - 1);
 }
 
 /** Runs one DPC: what the scheduler calls at DISPATCH_LEVEL. */

@@ -88,7 +88,7 @@ export const KeFlushQueuedDpcs = declareFunction('ntoskrnl', {
   waits: 'never',
   since: 'XP SP2',
   page: 'wdm/nf-wdm-keflushqueueddpcs',
-  implement: (kernel: Kernel) => () => kernel.scheduler.flushDpcs(),
+  implement: (kernel: Kernel) => () => kernel.scheduler.dpcs.flush(),
 });
 
 /** Sets the place in the queue and whether processing begins at once. Any IRQL. wdm/nf-wdm-kesetimportancedpc */

@@ -40,7 +40,7 @@ export function lowerIrql(kernel: Kernel, irql: Irql): void {
     );
   }
   processor.irql = irql;
-  if (irql < DISPATCH_LEVEL && processor.dpcs.length > 0) scheduler.drainDpcs();
+  if (irql < DISPATCH_LEVEL && processor.dpcs.length > 0) scheduler.dpcs.drain();
 }
 
 /** Reports a driver that lowers the IRQL below DISPATCH_LEVEL while it holds spin locks. */

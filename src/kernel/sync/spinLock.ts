@@ -5,11 +5,11 @@
  */
 
 import type { Address } from '../../memory/index.ts';
+import { DPC_WATCHDOG_VIOLATION } from '../dpcQueues.ts';
 import { DISPATCH_LEVEL } from '../generated/constants/basic.ts';
 import { SPIN_LOCK_ALREADY_OWNED, SPIN_LOCK_NOT_OWNED } from '../generated/constants/bugCheck.ts';
 import type { Irql } from '../irql.ts';
 import type { Kernel } from '../kernel.ts';
-import { DPC_WATCHDOG_VIOLATION } from '../scheduler.ts';
 
 /** Makes the 8 bytes at `lock` a free spin lock. */
 export function initializeSpinLock(kernel: Kernel, lock: Address): void {
@@ -67,7 +67,7 @@ export function releaseSpinLock(kernel: Kernel, lock: Address, irql: Irql): void
   i32[lock >> 2] = 0;
   processor.spinLocksHeld--;
   processor.irql = irql;
-  if (irql < DISPATCH_LEVEL && processor.dpcs.length > 0) scheduler.drainDpcs();
+  if (irql < DISPATCH_LEVEL && processor.dpcs.length > 0) scheduler.dpcs.drain();
 }
 
 /** The number of the processor that holds a lock, -1 while it is free. */

@@ -267,7 +267,7 @@ export const NdisCancelTimerObject = synchronous(
           'NdisCancelTimerObject: a periodic timer is cancelled at PASSIVE_LEVEL only, because NDIS then waits for DPCs',
           CANCEL_PAGE,
         );
-      } else if (timer.periodic) kernel.scheduler.flushDpcs();
+      } else if (timer.periodic) kernel.scheduler.dpcs.flush();
       return wasSet ? 1 : 0;
     },
 );
