@@ -191,7 +191,7 @@ export const ExDeleteTimer = synchronous(
       };
       const cancelled = Boolean(Cancel) && cancelTimer(kernel, Timer);
       // A callback that is due runs before the wait is over.
-      if (Wait && isDpcQueued(kernel, Timer + DPC)) kernel.scheduler.flushDpcs();
+      if (Wait && isDpcQueued(kernel, Timer + DPC)) kernel.scheduler.dpcs.flush();
       const alive = timersOf(kernel).get(Timer) === timer;
       if (alive && !isTimerSet(kernel, Timer) && !isDpcQueued(kernel, Timer + DPC))
         finish(kernel, Timer, timer);
