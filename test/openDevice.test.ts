@@ -126,6 +126,24 @@ describe('devices opened by the host', () => {
     await machine.stop();
   });
 
+  test('requests work while the machine runs by the clock of the host', async () => {
+    const machine = await started(1);
+    // A clock that goes on by a tenth of a millisecond whenever it is looked at.
+    let time = 0;
+    machine.kernel.clock.follow(() => {
+      time += 1000;
+      return time;
+    });
+    const run = machine.run(10);
+    const device = await machine.openDevice('\\\\.\\Ticker');
+    expect((await device.read(1)).status).toBe(STATUS_SUCCESS);
+    await run;
+    expect((await device.read(1)).status).toBe(STATUS_SUCCESS);
+    await device.close();
+    await machine.stop();
+    expect(machine.kernel.findings).toEqual([]);
+  });
+
   test('a name that no device has is an error with advice', async () => {
     const machine = await started(0);
     await expect(machine.openDevice('\\\\.\\Nothing')).rejects.toMatchObject({ code: 'DEVICE_NOT_OPENED' });

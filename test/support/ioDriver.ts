@@ -9,7 +9,6 @@ import {
   type KernelOptions,
   STATUS_SUCCESS,
   startLoadingDriver,
-  startUnloadingDriver,
 } from '../../src/kernel/index.ts';
 import type { Address } from '../../src/memory/index.ts';
 import { bytesAt } from './cells.ts';
@@ -84,13 +83,4 @@ export async function loadIoDriver(
   await kernel.scheduler.run(() => state.status >= 0);
   if (state.status !== STATUS_SUCCESS) throw new Error(`the driver was refused: ${state.status}`);
   return state.device;
-}
-
-/** Begins to unload the driver; gives a function that tells the status, -1 while it goes on. */
-export function beginUnload({ kernel, driver }: IoMachine): () => number {
-  let status = -1;
-  startUnloadingDriver(kernel, driver, (value) => {
-    status = value;
-  });
-  return () => status;
 }
