@@ -142,8 +142,11 @@ export function generalAttributes(): object {
 }
 
 /** Makes a test miniport; `register` it in a driver thread. */
-export function createTestMiniport(t: TestNdis, name = 'miniport'): TestMiniport {
-  const driver = t.createDriver(name);
+export function createTestMiniport(
+  t: TestNdis,
+  name = 'miniport',
+  driver: TestDriver = t.createDriver(name),
+): TestMiniport {
   const handle = driver.cell();
   const miniport: TestMiniport = {
     driver,
@@ -277,8 +280,11 @@ export function protocolCharacteristics(p: TestProtocol) {
 }
 
 /** Makes a test protocol. */
-export function createTestProtocol(t: TestNdis, name = 'protocol'): TestProtocol {
-  const driver = t.createDriver(name);
+export function createTestProtocol(
+  t: TestNdis,
+  name = 'protocol',
+  driver: TestDriver = t.createDriver(name),
+): TestProtocol {
   const handle = driver.cell();
   const protocol: TestProtocol = {
     driver,

@@ -22,7 +22,6 @@ import {
 import * as ndisFunctions from '../../src/ndis/functions.ts';
 import * as ndisStructures from '../../src/ndis/generated/structures/index.ts';
 import {
-  createEvent,
   createNdis,
   inventoryOf,
   MiniportAdapter,
@@ -120,7 +119,7 @@ export function createTestNdis(options: KernelOptions & { readonly ndis?: NdisOp
       return adapter;
     },
     halt: (adapter) => {
-      queueOperation(ndis, adapter, { kind: 'halt', action: 0, event: createEvent(kernel) });
+      queueOperation(ndis, adapter, { kind: 'halt', action: 0, event: 0 });
     },
     run: base.run,
     runAll: base.runAll,

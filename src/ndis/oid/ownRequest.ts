@@ -170,6 +170,9 @@ export const restoreAddressing = procedure<NdisLibrary, { readonly adapter: Addr
     start: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+      // The hardware forgot what it was told.
+      adapter.packetFilter = 0;
+      oidRequestsOf(ndis).of(adapter).multicastList = new Uint8Array(0);
       return step.run('multicast', requestOid, ndis, unionRequest(adapter, 'packetFilter'));
     },
     multicast: (ndis, locals, step, status) => {
