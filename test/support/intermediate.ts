@@ -77,7 +77,7 @@ export async function createTestIntermediate(t: TestNdis, name = 'im'): Promise<
   const given = protocolCharacteristics(p);
   await registerProtocol(t, p, {
     BindAdapterHandlerEx: async (...args: Parameters<typeof given.BindAdapterHandlerEx>) => {
-      const status = await given.BindAdapterHandlerEx(...args);
+      const status = given.BindAdapterHandlerEx(...args);
       if (status === NDIS_STATUS_SUCCESS) await start(p.bindings[p.bindings.length - 1]);
       return status;
     },

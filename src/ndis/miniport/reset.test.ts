@@ -11,7 +11,7 @@ import { createTestNdis } from '../../../test/support/ndis.ts';
 import { poolOf } from '../../kernel/index.ts';
 import {
   MiniportAdapter,
-  NDIS_OID_REQUEST,
+  type NDIS_OID_REQUEST,
   NDIS_STATUS_FAILURE,
   type NDIS_STATUS_INDICATION,
   NDIS_STATUS_PENDING,

@@ -163,7 +163,7 @@ describe.each([1, 2, 4])(
   'drivers that misbehave, %i processors: a finding with names, and the stack still comes down',
   (processors) => {
     test.each(cases.map((wrong) => [wrong.name, wrong] as const))('%s', async (_, wrong) => {
-      for (let seed = 1; seed <= 6; seed++) {
+      for (let seed = 1; seed <= 3; seed++) {
         const findings = await run(createTestNdis({ seed, processors }), wrong);
         for (const expected of wrong.findings) expect(findings).toContain(expected);
         if (wrong.findings.length === 0) expect(findings).toEqual([]);

@@ -63,7 +63,7 @@ async function life(failing: number, andLater: boolean, seed: number): Promise<n
   return count;
 }
 
-test.each([1, 2, 3])(
+test.each([1, 2])(
   'each allocation of NDIS fails in turn: documented statuses, no finding, nothing leaks (ndis/nf-ndis-ndisregisterprotocoldriver, ndis/nf-ndis-ndisopenadapterex: NDIS_STATUS_RESOURCES), seed %i',
   async (seed) => {
     const total = await life(Number.POSITIVE_INFINITY, false, seed);
