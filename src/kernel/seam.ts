@@ -25,7 +25,7 @@ import { Driver } from './driver.ts';
 import type { Imports } from './edge.ts';
 import { irqlName } from './irql.ts';
 import type { Kernel } from './kernel.ts';
-import { type AnyFunction, edgeOfArity, numbersFirst, withFastProperties } from './seamShapes.ts';
+import { type AnyFunction, edgeOfArity, lazyTable, numbersFirst } from './seamShapes.ts';
 import { TransientMemory } from './transientMemory.ts';
 import { LibraryObject } from './waitableObject.ts';
 
@@ -80,19 +80,17 @@ export class Seam {
     return driver;
   }
 
-  /** The imports of `driver` from a table of declarations. */
+  /** The imports of `driver` from a table of declarations; each is made when the driver first asks for it. */
   imports<C, T extends Readonly<Record<string, unknown>>>(
     declarations: T,
     context: C,
     driver: Driver,
   ): Imports<T> {
-    const result: Record<string, AnyFunction> = {};
-    for (const [name, declaration] of Object.entries(declarations)) {
-      if (!isFunctionDeclaration(declaration)) continue;
-      result[name] = this.importFunction(declaration, context, driver);
-    }
-    // Each property was made from the declaration of the same name, so it has the type Imports derives from it.
-    return withFastProperties(result) as Imports<T>;
+    const table = lazyTable(declarations, isFunctionDeclaration, (declaration) =>
+      this.importFunction(declaration, context, driver),
+    );
+    // Each property is made from the declaration of the same name, so it has the type Imports derives from it.
+    return table as Imports<T>;
   }
 
   /** One import of `driver`. */

@@ -52,14 +52,49 @@ export function numbersFirst(
   }
 }
 
+/** Makes the value of an entry; kept on each table beside the values. */
+const MAKE = Symbol('make');
+
+interface LazyTable {
+  readonly [MAKE]: (declaration: unknown) => unknown;
+}
+
+/** Accessors for the entries of a table of declarations: derived from it alone, so machines may share them. */
+const accessors = new WeakMap<object, object>();
+
+function accessorsOf<D>(
+  declarations: Readonly<Record<string, unknown>>,
+  wanted: (entry: unknown) => entry is D,
+): object {
+  let shape = accessors.get(declarations);
+  if (shape !== undefined) return shape;
+  shape = {};
+  for (const [name, declaration] of Object.entries(declarations)) {
+    if (!wanted(declaration)) continue;
+    Object.defineProperty(shape, name, {
+      enumerable: true,
+      get(this: LazyTable) {
+        const value = this[MAKE](declaration);
+        Object.defineProperty(this, name, { value, enumerable: true });
+        return value;
+      },
+    });
+  }
+  accessors.set(declarations, shape);
+  return shape;
+}
+
 /**
- * Gives `table`, which got its many properties one by one, the layout that V8 gives to objects used as prototypes: a
- * call of an import then costs what a call of a method costs, instead of a look-up in a hash table each time. Other
- * engines lose nothing.
+ * A table whose values are made from the wanted entries of `declarations` when they are first read. A driver uses some
+ * dozens of a thousand functions: making all would cost most of a machine's start, and so large an object would be a
+ * hash table to the engine, with a look-up at every call. What was read once is an ordinary property.
  */
-export function withFastProperties<T extends object>(table: T): T {
-  Object.create(table);
-  return table;
+export function lazyTable<D>(
+  declarations: Readonly<Record<string, unknown>>,
+  wanted: (entry: unknown) => entry is D,
+  make: (declaration: D) => unknown,
+): object {
+  return Object.create(accessorsOf(declarations, wanted), { [MAKE]: { value: make } }) as object;
 }
 
 /**

@@ -30,7 +30,8 @@ interface Room {
 
 export class Distribution {
   readonly #ndis: NdisLibrary;
-  readonly #rooms: Room[] = Array.from({ length: DEPTH }, createRoom);
+  /** Made when first needed: most machines never need one. */
+  readonly #rooms: Room[] = [];
   #depth = 0;
 
   constructor(ndis: NdisLibrary) {
@@ -40,7 +41,7 @@ export class Distribution {
   /** Indicates a chain to every binding of `adapter` that wants some of it. */
   indicate(adapter: MiniportAdapter, chain: Address, port: number, flags: number): void {
     const { i32 } = this.#ndis.memory;
-    const room = this.#depth < DEPTH ? this.#rooms[this.#depth] : createRoom();
+    const room = this.#room();
     this.#depth++;
     try {
       let list = chain;
@@ -53,6 +54,12 @@ export class Distribution {
     } finally {
       this.#depth--;
     }
+  }
+
+  #room(): Room {
+    if (this.#depth >= DEPTH) return createRoom();
+    if (this.#depth === this.#rooms.length) this.#rooms.push(createRoom());
+    return this.#rooms[this.#depth];
   }
 
   #piece(adapter: MiniportAdapter, room: Room, count: number, port: number, flags: number): void {
