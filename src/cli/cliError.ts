@@ -3,6 +3,10 @@
  * docs/command-line.md.
  */
 
+import { NdisboxError } from '../kernel/index.ts';
+import { TraceError } from '../trace/index.ts';
+import { WireError } from '../wire/index.ts';
+
 /** How the command ends. */
 export const EXIT = {
   /** Everything went well. */
@@ -74,14 +78,13 @@ export class CliError extends Error {
 
 /** Code and exit code of an error that has a stable code; null for a defect. */
 export function describeError(error: unknown): { code: string; message: string; exitCode: ExitCode } | null {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null;
-  const { code, message, name } = error;
-  if (
-    !/^(CliError|TraceError|WireError|NdisboxError|BugCheckError|MachineStoppedError|RegistryError)$/.test(
-      name,
-    )
-  )
-    return null;
+  const known =
+    error instanceof CliError ||
+    error instanceof NdisboxError ||
+    error instanceof WireError ||
+    error instanceof TraceError;
+  if (!known) return null;
+  const { code, message } = error;
   const live = /^(DEVICE|STREAM|KOFFI|WIRE_PLATFORM)_/.test(code);
   return { code, message, exitCode: EXIT_OF_CODE[code] ?? (live ? EXIT.stack : EXIT.input) };
 }

@@ -65,15 +65,20 @@ function filterOf(options: OptionValues): TraceFilter {
   };
 }
 
-function followerOf(text: string | undefined): Follower | null {
+/** What `--follow` names: an address, and which of its lives; null for all of them. */
+function followed(text: string | undefined): { follower: Follower; life: number | null } | null {
   if (text === undefined) return null;
-  if (!/^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(text) || Number(text) === 0) {
+  const match = /^(0x[0-9a-f]{1,8}|\d{1,10})(?:#(\d{1,9}))?$/i.exec(text);
+  if (match === null || Number(match[1]) === 0) {
     throw new CliError(
       'OPTION_VALUE',
-      `--follow is "${text}"; give an address from the trace, such as 0x12a40.`,
+      `--follow is "${text}"; give an address from the trace such as 0x12a40, or 0x12a40#3 for its third life.`,
     );
   }
-  return new Follower(Number(text));
+  return {
+    follower: new Follower(Number(match[1])),
+    life: match[2] === undefined ? null : Number(match[2]),
+  };
 }
 
 function printHeader({ version, seed, options }: TraceHeader, terminal: Terminal): void {
@@ -91,19 +96,26 @@ export const trace: Command = {
   options: ['driver', 'name', 'kind', 'thread', 'from', 'to', 'follow', 'json', 'help'],
   run: async (argument, options, terminal) => {
     const keep = createFilter(filterOf(options));
-    const follower = followerOf(options.follow);
+    const following = followed(options.follow);
+    const json = options.json ?? false;
     let shown = 0;
+    let life = 0;
     for (const record of readTrace(piecesOf(argument))) {
       if ('header' in record) {
-        if (options.json !== true) printHeader(record.header, terminal);
+        if (!json) printHeader(record.header, terminal);
         continue;
       }
       const { event } = record;
-      // The follower sees every event: what it follows may be derived outside of the filter.
-      if (follower !== null && !follower.take(event)) continue;
+      if (following !== null) {
+        // The follower sees every event: what it follows may be made outside of the filter.
+        const { follower } = following;
+        if (!follower.take(event) || (following.life ?? follower.life) !== follower.life) continue;
+        if (follower.life !== life && !json && keep(event)) terminal.line(`life ${follower.life}`);
+        life = follower.life;
+      }
       if (!keep(event)) continue;
       shown++;
-      terminal.line(options.json === true ? formatEvent(event).trimEnd() : formatEventText(event, terminal));
+      terminal.line(json ? formatEvent(event).trimEnd() : formatEventText(event, terminal));
     }
     if (shown === 0) terminal.note('no event matches');
     return EXIT.ok;

@@ -5,7 +5,7 @@
  * oid-802-3-add-multicast-address and oid-802-3-delete-multicast-address (network).
  */
 
-import { poolOf } from '../../kernel/index.ts';
+import { type Kernel, poolOf } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
 import { updateReceivers } from '../dataPath/receivers.ts';
 import { NDIS_POOL_TAG } from '../events.ts';
@@ -134,6 +134,12 @@ export function filterForMiniport(adapter: MiniportAdapter, union: number): numb
   return (union & ~(MATCHED_BY_NDIS & ~supported)) >>> 0;
 }
 
+/** Tells the trace that a request goes on as another, so that it can be followed through its hops. */
+export function noteSuccessor(kernel: Kernel, request: Address, successor: Address): void {
+  if (kernel.trace === null) return;
+  kernel.note('OID request', `0x${request.toString(16)} goes on as 0x${successor.toString(16)}`);
+}
+
 /** Writes a request of the library's own, with room for its buffer, in place of that of a record; false: no memory. */
 function replace(
   ndis: NdisLibrary,
@@ -158,6 +164,7 @@ function replace(
     length: contents.length,
   });
   memory.u8.set(contents, buffer);
+  noteSuccessor(ndis.kernel, record.request, block);
   record.sent = block;
   return true;
 }

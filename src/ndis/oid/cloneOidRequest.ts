@@ -19,6 +19,7 @@ import { NDIS_OID_REQUEST } from '../generated/structures/index.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import type { NDIS_STATUS } from '../status.ts';
+import { noteSuccessor } from './bindingRequests.ts';
 import { refuseMalformedRequest } from './requestFormat.ts';
 import { oidRequestsOf } from './requestRecord.ts';
 
@@ -59,6 +60,7 @@ export const NdisAllocateCloneOidRequest = declareFunction('ndis', {
       memory.u8.copyWithin(clone, OidRequest, OidRequest + size);
       clonesOf(ndis).set(clone, PoolTag);
       own(ndis, driver, clone);
+      noteSuccessor(ndis.kernel, OidRequest, clone);
       memory.writePointer(ClonedOidRequest, clone);
       return NDIS_STATUS_SUCCESS;
     },
