@@ -275,7 +275,8 @@ const mutated: fc.Arbitrary<unknown> = fc
   })
   .map((changes) => {
     const value: unknown = structuredClone(GOOD);
-    for (const [path, name, replacement, remove] of changes) change(value, path, name, structuredClone(replacement), remove);
+    for (const [path, name, replacement, remove] of changes)
+      change(value, path, name, structuredClone(replacement), remove);
     return value;
   });
 
