@@ -43,6 +43,7 @@ import {
   type NdisOptions,
   type ProtocolDriver,
   queueOperation,
+  shutdownAdapters,
 } from '../ndis/index.ts';
 import type { Wire } from '../wire/index.ts';
 import type { Cell, DriverImage, DriverImports } from './driverImage.ts';
@@ -253,6 +254,28 @@ export class Machine {
     for (const driver of this.kernel.drivers.toReversed()) {
       if (driver.state === 'loaded') await this.unload(driver.name);
     }
+    this.#closeWires();
+  }
+
+  /**
+   * Shuts the system down as a power-off does: MiniportShutdownEx of every adapter runs, then the machine is stopped
+   * with the code SHUT_DOWN and calls nothing of a driver any more. Nothing is unloaded.
+   */
+  async shutdown(): Promise<void> {
+    if (this.kernel.stopReason !== null) return this.#closeWires();
+    let told = false;
+    const finished = () => {
+      told = true;
+    };
+    this.kernel.scheduler.createThread(
+      'shutdown',
+      shutdownAdapters,
+      this.ndis,
+      { adapters: [], index: 0 },
+      { finished },
+    );
+    await this.#loop.run(() => told);
+    this.kernel.stop(new NdisboxError('SHUT_DOWN', 'the machine was shut down; create a new one'));
     this.#closeWires();
   }
 

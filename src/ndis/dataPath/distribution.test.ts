@@ -10,6 +10,7 @@ import { chain, createFrames, listsOf } from '../../../test/support/lists.ts';
 import { createTestNdis } from '../../../test/support/ndis.ts';
 import type { Address } from '../../memory/index.ts';
 import {
+  Ieee8021QNetBufferListInfo,
   NBL_NBL_FLAGS,
   NBL_STATUS,
   NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
@@ -22,6 +23,7 @@ import {
   NDIS_RECEIVE_FLAGS_RESOURCES,
   NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK,
   NDIS_STATUS_PAUSED,
+  NET_BUFFER_LIST,
 } from '../index.ts';
 import { updateReceivers } from './receivers.ts';
 
@@ -325,11 +327,14 @@ describe('NdisSendNetBufferLists and its completion', () => {
     async (flags, receivers) => {
       const s = await stack([NDIS_PACKET_TYPE_PROMISCUOUS, NDIS_PACKET_TYPE_PROMISCUOUS, 0]);
       const list = await s.t.run(() => s.frame(OTHER, s.bindings[0].handle));
+      const tag = NET_BUFFER_LIST.offset.NetBufferListInfo + 8 * Ieee8021QNetBufferListInfo;
+      s.t.memory.u32[(list + tag) >> 2] = 0x1230;
       await send(s, 0, [list], flags);
       await s.t.runAll();
       expect(s.received.map((one) => one.protocol)).toEqual(receivers);
       for (const one of s.received) {
         expect(one.lists).not.toContain(list);
+        expect(s.t.memory.u32[(one.lists[0] + tag) >> 2]).toBe(0x1230);
         const flag = s.t.memory.u32[(one.lists[0] + NBL_NBL_FLAGS) >> 2] & NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
         expect(flag).toBe(NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET);
         await s.giveBack(one);

@@ -16,20 +16,27 @@ import {
 import { type Address, PAGE_SIZE, poolType } from '../../memory/index.ts';
 import { NDIS_POOL_TAG } from '../events.ts';
 import {
+  Ieee8021QNetBufferListInfo,
   NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
   NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
   NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK,
+  NetBufferListFrameType,
 } from '../generated/constants/index.ts';
 import { NET_BUFFER, NET_BUFFER_LIST } from '../generated/structures/index.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
 import { NB_NEXT, NBL_FIRST_NET_BUFFER, NBL_NBL_FLAGS, NBL_NEXT } from '../netBuffer/offsets.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
+import { allocateCertain } from '../reserve.ts';
 import { accepts } from './accept.ts';
 import { emitHops } from './hop.ts';
 
 /** Frames that may wait for indication; more are dropped, as a network would. */
 const QUEUE_LIMIT = 256;
 const KDPC_SIZE = 64;
+/** MDLs of a frame that are copied; a longer or endless chain is cut there. */
+const MDL_LIMIT = 4096;
+/** Out-of-band information that a copy keeps. */
+const COPIED_INFO = [Ieee8021QNetBufferListInfo, NetBufferListFrameType] as const;
 const MDL_AT = (NET_BUFFER_LIST.size + NET_BUFFER.size + 15) & ~15;
 const DATA_AT = MDL_AT + 64;
 
@@ -48,7 +55,7 @@ class Loopback {
 
   constructor(ndis: NdisLibrary) {
     this.#ndis = ndis;
-    this.#dpc = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, KDPC_SIZE, NDIS_POOL_TAG, 0);
+    this.#dpc = allocateCertain(ndis.kernel, KDPC_SIZE);
     initializeDpc(
       ndis.kernel,
       this.#dpc,
@@ -57,9 +64,9 @@ class Loopback {
     );
   }
 
-  /** Queues a copy of one frame for a binding. */
-  queue(binding: Binding, buffer: Address): void {
-    const list = this.#waiting.length < QUEUE_LIMIT ? this.#copy(binding, buffer) : 0;
+  /** Queues a copy of one frame of `of` for a binding. */
+  queue(binding: Binding, of: Address, buffer: Address): void {
+    const list = this.#waiting.length < QUEUE_LIMIT ? this.#copy(binding, of, buffer) : 0;
     if (list === 0) {
       this.dropped++;
       return;
@@ -68,7 +75,7 @@ class Loopback {
     insertQueueDpc(this.#ndis.kernel, this.#dpc);
   }
 
-  #copy(binding: Binding, buffer: Address): Address {
+  #copy(binding: Binding, of: Address, buffer: Address): Address {
     const { memory } = this.#ndis;
     const { u8, u16, u32 } = memory;
     const source = NET_BUFFER.at(memory, buffer);
@@ -86,6 +93,11 @@ class Loopback {
     memory.writePointer(list + NBL_FIRST_NET_BUFFER, copy);
     memory.writePointer(list + NET_BUFFER_LIST.offset.SourceHandle, binding.adapter.handle);
     u32[(list + NBL_NBL_FLAGS) >> 2] = NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
+    // What a receiver has to know of a frame that never was on a wire: its tag and its kind.
+    for (const id of COPIED_INFO) {
+      const at = NET_BUFFER_LIST.offset.NetBufferListInfo + 8 * id;
+      u8.copyWithin(list + at, of + at, of + at + 8);
+    }
     memory.writePointer(copy + NET_BUFFER.offset.CurrentMdl, mdl);
     memory.writePointer(copy + NET_BUFFER.offset.MdlChain, mdl);
     u32[(copy + NET_BUFFER.offset.DataLength) >> 2] = length;
@@ -97,9 +109,13 @@ class Loopback {
     u32[(mdl + MDL.offset.ByteCount) >> 2] = length;
     let at = data;
     let offset = source.CurrentMdlOffset;
-    for (let from = source.CurrentMdl; from !== 0 && at < data + length; ) {
+    for (
+      let from = source.CurrentMdl, count = 0;
+      from !== 0 && at < data + length && count < MDL_LIMIT;
+      count++
+    ) {
       const view = MDL.at(memory, from);
-      const bytes = Math.min(view.ByteCount - offset, data + length - at);
+      const bytes = Math.max(0, Math.min(view.ByteCount - offset, data + length - at));
       u8.copyWithin(at, view.MappedSystemVa + offset, view.MappedSystemVa + offset + bytes);
       at += bytes;
       offset = 0;
@@ -138,7 +154,7 @@ export function loopBack(ndis: NdisLibrary, sender: Binding, lists: Address, fla
         buffer !== 0;
         buffer = i32[(buffer + NB_NEXT) >> 2]
       ) {
-        loopbackOf(ndis).queue(binding, buffer);
+        loopbackOf(ndis).queue(binding, list, buffer);
       }
     }
   }
