@@ -140,7 +140,7 @@ function describe(miniport: VirtualMiniport, list: Address): Address {
 
 /** A copy of a frame without its tag; the priority goes out of band. */
 function copyUntagged(binding: MuxBinding, list: Address, tag: number): Address {
-  const { memory } = binding.imports;
+  const { memory, ndis } = binding.imports;
   const { i32, u32, u8 } = memory;
   const { copies } = binding;
   const buffer = i32[(list + NBL_FIRST_NET_BUFFER) >> 2];
@@ -152,6 +152,7 @@ function copyUntagged(binding: MuxBinding, list: Address, tag: number): Address 
   gatherFrame(memory, buffer, frame, length);
   u8.copyWithin(frame + VLAN_TAG, frame, frame + ADDRESSES);
   copies.setFrame(copy, VLAN_TAG, length - VLAN_TAG);
+  ndis.NdisCopyReceiveNetBufferListInfo(copy, list);
   u32[(copy + NBL_VLAN) >> 2] = tag >> 13;
   memory.writePointer(copy + NBL_NEXT, 0);
   return copy;

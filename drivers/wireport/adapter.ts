@@ -98,6 +98,10 @@ export class WireportAdapter {
   readonly bounceSize: number;
   /** Bytes of the longest frame that is sent as it is. */
   readonly largestFrame: number;
+  /** Bytes of the longest frame that the wire cuts into segments. */
+  readonly largestSegmented: number;
+  /** The wire has offloads: lists and frames carry more than bytes. */
+  readonly offloading: boolean;
   /** Bytes of each receive buffer. */
   readonly bufferSize: number;
   running = false;
@@ -124,6 +128,9 @@ export class WireportAdapter {
     this.bounceBuffer = options.bounceBuffer;
     this.bounceSize = options.bounceSize;
     this.largestFrame = device.wire.properties.maximumFrameSize + VLAN_TAG_SIZE;
+    const { offloads } = device.wire.properties;
+    this.largestSegmented = offloads.maximumSegmentedSize;
+    this.offloading = offloads.checksum || offloads.vlan;
     this.dpc = options.dpc;
     this.#linkState = imports.data(NDIS_LINK_STATE.size);
   }

@@ -9,6 +9,8 @@ import {
   MediaConnectStateConnected,
   MediaConnectStateDisconnected,
   MediaDuplexStateFull,
+  NDIS_MAC_OPTION_8021P_PRIORITY,
+  NDIS_MAC_OPTION_8021Q_VLAN,
   NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA,
   NDIS_MAC_OPTION_NO_LOOPBACK,
   NDIS_MAC_OPTION_TRANSFERS_NOT_PEND,
@@ -42,6 +44,7 @@ import {
 } from '../../src/machine/index.ts';
 import { WireportAdapter } from './adapter.ts';
 import { SEND_BATCH } from './limits.ts';
+import { configuredAddress, setOffloadAttributes } from './offloadAttributes.ts';
 import { SUPPORTED_OIDS } from './oids.ts';
 
 /** IF_TYPE_ETHERNET_CSMACD of the interface MIB. */
@@ -76,7 +79,8 @@ export function initializeAdapter(
     return NDIS_STATUS_FAILURE;
   }
   adapter.onHalt(() => device.disconnect());
-  const status = setAttributes(adapter);
+  let status = setAttributes(adapter);
+  if (status === NDIS_STATUS_SUCCESS) status = setOffloadAttributes(adapter);
   if (status !== NDIS_STATUS_SUCCESS) adapter.halt();
   return status;
 }
@@ -96,7 +100,8 @@ function acquire(imports: DriverImports, handle: Address, device: WireDevice): W
     return null;
   }
   const adapter = new WireportAdapter(imports, handle, device, {
-    macAddress: properties.macAddress ?? Uint8Array.from(DEFAULT_MAC_ADDRESS),
+    macAddress:
+      configuredAddress(imports, handle) ?? properties.macAddress ?? Uint8Array.from(DEFAULT_MAC_ADDRESS),
     receiveLists: RECEIVE_BUFFERS,
     bufferSize,
     bounceBuffer,
@@ -197,7 +202,8 @@ function setAttributes(adapter: WireportAdapter): number {
       MacOptions:
         NDIS_MAC_OPTION_COPY_LOOKAHEAD_DATA |
         NDIS_MAC_OPTION_TRANSFERS_NOT_PEND |
-        NDIS_MAC_OPTION_NO_LOOPBACK,
+        NDIS_MAC_OPTION_NO_LOOPBACK |
+        (wire.properties.offloads.vlan ? NDIS_MAC_OPTION_8021P_PRIORITY | NDIS_MAC_OPTION_8021Q_VLAN : 0),
       SupportedPacketFilters:
         NDIS_PACKET_TYPE_DIRECTED |
         NDIS_PACKET_TYPE_MULTICAST |
@@ -206,7 +212,7 @@ function setAttributes(adapter: WireportAdapter): number {
         NDIS_PACKET_TYPE_PROMISCUOUS,
       MaxMulticastListSize: MULTICAST_LIST_SIZE,
       MacAddressLength: adapter.macAddress.length,
-      PermanentMacAddress: adapter.macAddress,
+      PermanentMacAddress: wire.properties.macAddress ?? adapter.macAddress,
       CurrentMacAddress: adapter.macAddress,
       AccessType: NET_IF_ACCESS_BROADCAST,
       DirectionType: NET_IF_DIRECTION_SENDRECEIVE,

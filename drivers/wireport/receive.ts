@@ -12,6 +12,7 @@ import {
 } from '../../src/machine/index.ts';
 import type { WireportAdapter } from './adapter.ts';
 import { RECEIVE_BATCH } from './limits.ts';
+import { offloadReceive } from './offloads.ts';
 
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;
@@ -74,6 +75,7 @@ function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): v
     bytes += length;
     u32[(i32[(list + NBL_FIRST_NET_BUFFER) >> 2] + NB_DATA_LENGTH) >> 2] = length;
     imports.memory.writePointer(list + NBL_NEXT, slot + 1 < count ? freeLists[top - slot - 1] : 0);
+    if (adapter.offloading) offloadReceive(imports.memory, batch, slot, list);
   }
   adapter.freeCount -= count;
   if (adapter.freeCount < adapter.lowestCount) adapter.lowestCount = adapter.freeCount;

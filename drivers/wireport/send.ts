@@ -17,6 +17,7 @@ import {
 } from '../../src/machine/index.ts';
 import type { WireportAdapter } from './adapter.ts';
 import { SEND_BATCH } from './limits.ts';
+import { asksForOffload, asksForSegmentation, finishLargeSends, offloadSend } from './offloads.ts';
 
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;
@@ -40,8 +41,10 @@ export function sendLists(adapter: WireportAdapter, lists: Address, flags: numbe
   if (!adapter.running) return fail(adapter, lists, NDIS_STATUS_PAUSED, completeFlags);
   if (adapter.pendingHead !== 0) return append(adapter, lists, completeFlags);
   const rest = transmit(adapter, lists, 0);
-  if (rest !== lists)
+  if (rest !== lists) {
+    if (adapter.offloading) finishLargeSends(adapter.imports.memory, lists);
     adapter.imports.ndis.NdisMSendNetBufferListsComplete(adapter.handle, lists, completeFlags);
+  }
   if (rest !== 0) append(adapter, rest, completeFlags);
 }
 
@@ -56,7 +59,9 @@ export function sendPending(adapter: WireportAdapter): void {
   if (rest === 0) adapter.pendingTail = 0;
   adapter.pendingCount = 0;
   for (let list = rest; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) adapter.pendingCount++;
-  if (rest !== head) adapter.imports.ndis.NdisMSendNetBufferListsComplete(adapter.handle, head, 0);
+  if (rest === head) return;
+  if (adapter.offloading) finishLargeSends(adapter.imports.memory, head);
+  adapter.imports.ndis.NdisMSendNetBufferListsComplete(adapter.handle, head, 0);
 }
 
 /**
@@ -97,7 +102,9 @@ function addFrame(adapter: WireportAdapter, list: Address, buffer: Address): boo
   const { sendBatch: batch } = adapter;
   const { i32, u32 } = adapter.imports.memory;
   const length = u32[(buffer + NB_DATA_LENGTH) >> 2];
-  if (length > adapter.largestFrame) return false;
+  const offloads = adapter.offloading && asksForOffload(adapter.imports.memory, list);
+  const large = offloads && asksForSegmentation(adapter.imports.memory, list);
+  if (length > (large ? adapter.largestSegmented : adapter.largestFrame)) return false;
   const mdl = i32[(buffer + NB_CURRENT_MDL) >> 2];
   const offset = u32[(buffer + NB_CURRENT_MDL_OFFSET) >> 2];
   const slot = batch.count++;
@@ -107,10 +114,13 @@ function addFrame(adapter: WireportAdapter, list: Address, buffer: Address): boo
   batch.vlan[slot] = 0;
   adapter.sendLists[slot] = list;
   adapter.sendBuffers[slot] = buffer;
-  if (offset + length <= u32[(mdl + MDL_BYTE_COUNT) >> 2])
-    batch.offset[slot] = i32[(mdl + MDL_ADDRESS) >> 2] + offset;
+  const start = i32[(mdl + MDL_ADDRESS) >> 2] + offset;
+  if (offset + length <= u32[(mdl + MDL_BYTE_COUNT) >> 2] && !(offloads && (start & 1) !== 0))
+    batch.offset[slot] = start;
   else batch.offset[slot] = gather(adapter, slot, mdl, offset, length);
-  return true;
+  if (!offloads || offloadSend(adapter, slot, list)) return true;
+  batch.count--;
+  return false;
 }
 
 /** Copies a frame that lies in several MDLs into the bounce buffer of its slot. */

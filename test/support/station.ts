@@ -9,7 +9,8 @@ const SLOT_SIZE = 66_000;
 /** One port of a segment, driven by a test. */
 export class TestStation {
   readonly port: SegmentPort;
-  readonly #batch = FrameBatch.allocate(SLOTS, SLOT_SIZE);
+  /** Slots for frames with offload members; `send` and `received` use them too. */
+  readonly batch = FrameBatch.allocate(SLOTS, SLOT_SIZE);
 
   /** Joins the segment; its time is that of `machine`. */
   constructor(segment: Segment, machine: Machine, macAddress?: Uint8Array) {
@@ -27,17 +28,17 @@ export class TestStation {
 
   /** Sends frames, at most 64 of them; tells how many were taken. */
   send(...frames: readonly Uint8Array[]): number {
-    this.#batch.count = 0;
-    for (const frame of frames) this.#batch.append(frame);
-    return this.port.send(this.#batch);
+    this.batch.count = 0;
+    for (const frame of frames) this.batch.append(frame);
+    return this.port.send(this.batch);
   }
 
   /** What has arrived since the last call. */
   received(): Uint8Array[] {
     const frames: Uint8Array[] = [];
     for (;;) {
-      const count = this.port.receive(this.#batch);
-      for (let slot = 0; slot < count; slot++) frames.push(this.#batch.frame(slot).slice());
+      const count = this.port.receive(this.batch);
+      for (let slot = 0; slot < count; slot++) frames.push(this.batch.frame(slot).slice());
       if (count < SLOTS) return frames;
     }
   }
