@@ -135,7 +135,7 @@ async function stack(offloads = true, parameters = {}) {
     probe,
     station,
     /** Sends one frame of the probe with out-of-band information; `offset` bytes into its buffer. */
-    send(frame: Uint8Array, info: Readonly<Record<number, number>>, offset = 0) {
+    send: (frame: Uint8Array, info: Readonly<Record<number, number>>, offset = 0) => {
       const { imports, binding, lists } = probe;
       const list = lists?.take() ?? 0;
       if (imports === null || binding === null || lists === null || list === 0) throw new Error('no list');
