@@ -149,7 +149,14 @@ export class Machine {
       },
     );
     await this.#loop.run(() => status !== null);
-    const result = status ?? 0;
+    // Assigned by the callback, which the compiler does not see.
+    const result = status as NTSTATUS | null;
+    if (result === null) {
+      throw new NdisboxError(
+        'DRIVER_STUCK',
+        `DriverEntry of ${name} waits for something that nothing will signal; look at the last events of its thread`,
+      );
+    }
     if (!NT_SUCCESS(result)) this.kernel.note('load', `${name} was refused with ${ntstatusName(result)}`);
     return result;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { wireport } from '../drivers/wireport/wireport.ts';
-import { Machine, Segment } from '../src/machine/index.ts';
+import { defineDriver, Machine, Segment } from '../src/machine/index.ts';
 
 describe('wireport', () => {
   test('comes up over a segment and goes down with nothing left', async () => {
@@ -17,4 +17,16 @@ describe('wireport', () => {
     expect(machine.kernel.findings).toEqual([]);
     expect(machine.snapshot().adapters).toEqual([]);
   });
+});
+
+test('a DriverEntry that waits for ever is an error of its own, not a success', async () => {
+  const machine = new Machine();
+  const stuck = defineDriver(({ ntoskrnl, data }) => ({
+    async DriverEntry() {
+      const event = data(24);
+      ntoskrnl.KeInitializeEvent(event, 0, false);
+      return ntoskrnl.KeWaitForSingleObject(event, 0, 0, false, null);
+    },
+  }));
+  await expect(machine.load('stuck', stuck)).rejects.toMatchObject({ code: 'DRIVER_STUCK' });
 });
