@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const wanted = process.argv.slice(2);
 const names = readdirSync(folder)
-  .filter((file) => file.endsWith('.ts') && file !== 'index.ts')
-  .map((file) => file.replace(/\.ts$/, ''))
+  .filter((file) => file.endsWith('.js') && file !== 'index.js')
+  .map((file) => file.replace(/\.js$/, ''))
   .sort();
 const unknown = wanted.filter((name) => !names.includes(name));
 if (unknown.length > 0) {
@@ -17,6 +17,6 @@ if (unknown.length > 0) {
 }
 for (const name of wanted.length > 0 ? wanted : names) {
   console.log(`== ${name}`);
-  const { status } = spawnSync('npx', ['--no-install', 'tsx', `${folder}${name}.ts`], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [`${folder}${name}.js`], { stdio: 'inherit' });
   if (status !== 0) process.exitCode = status ?? 1;
 }

@@ -1,6 +1,6 @@
 /**
  * What net buffer lists cost: ns per operation of the library's own calls and of a driver's imports without checks.
- * Run: npx tsx bench/netBuffer.ts
+ * Run: npm run bench netBuffer
  */
 
 import { Bench } from 'tinybench';

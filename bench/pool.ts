@@ -1,4 +1,4 @@
-/** Measures the small-block path of the pool. Run: node --import tsx bench/pool.ts */
+/** Measures the small-block path of the pool. Run: npm run bench pool */
 
 import { KernelMemory, Pages, Pool, poolType } from '../src/memory/index.ts';
 

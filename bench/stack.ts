@@ -4,7 +4,7 @@
  * Run: npm run bench stack
  */
 
-import { wireport } from '../drivers/index.ts';
+import { mux, wireport } from '../drivers/index.ts';
 import { Machine, type MachineOptions, type TraceEvent } from '../src/machine/index.ts';
 import { bareRecords, freshObjects, pooledObjects } from './support/baselines.ts';
 import { type BouncerControl, bouncer } from './support/bouncer.ts';
@@ -28,15 +28,19 @@ interface Stack {
   readonly control: BouncerControl;
 }
 
-async function createStack(options: MachineOptions, upperFilter: number): Promise<Stack> {
+async function createStack(
+  options: MachineOptions,
+  upperFilter: number,
+  middle: 'passThrough' | 'mux' = 'passThrough',
+): Promise<Stack> {
   const machine = new Machine({
     memorySize: 32 * 1024 * 1024,
     ...options,
-    mayBind: (protocol, adapter) => (protocol === 'passThrough') === (adapter === 'Ethernet'),
+    mayBind: (protocol, adapter) => (protocol === middle) === (adapter === 'Ethernet'),
   });
   const { image, control } = bouncer({ frameLength: 64, destination: VIRTUAL, filter: upperFilter });
   await load(machine, 'wireport', wireport);
-  await load(machine, 'passThrough', passThrough(PROMISCUOUS));
+  await load(machine, middle, middle === 'mux' ? mux : passThrough(PROMISCUOUS));
   await load(machine, 'bouncer', image);
   const up = await machine.addAdapter('wireport', { name: 'Ethernet', wire: new LoopWire() });
   await machine.settle();
@@ -100,6 +104,7 @@ if (only) {
     console.log(`          to bare records: ${ratio(stack, others[0]).toFixed(2)}`);
   }
   if (quick) process.exit(0);
+  const muxed = await createStack({ checks: false }, PROMISCUOUS, 'mux');
   const filtered = await createStack({ checks: false }, DIRECTED_AND_BROADCAST);
   const checked = await createStack({ checks: true }, PROMISCUOUS);
   const traced = await createStack({ checks: true, trace: ringTrace() }, PROMISCUOUS);
@@ -107,6 +112,7 @@ if (only) {
     const measured = await measureInTurns(
       [
         stackSubject('stack', plain, batch),
+        stackSubject('stack with mux', muxed, batch),
         stackSubject('stack, directed and broadcast only', filtered, batch),
         stackSubject('stack, every check', checked, batch),
         stackSubject('stack, every check and the full trace', traced, batch),
@@ -115,7 +121,7 @@ if (only) {
     );
     printMeasurements(measured, measured[0]);
   }
-  for (const one of [filtered, checked, traced]) {
+  for (const one of [muxed, filtered, checked, traced]) {
     const { findings } = one.machine.kernel;
     if (findings.length > 0) throw new Error(`findings: ${JSON.stringify(findings.slice(0, 3))}`);
   }

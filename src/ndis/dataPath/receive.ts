@@ -14,6 +14,7 @@ import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { NBL_NBL_FLAGS, NBL_NEXT } from '../netBuffer/offsets.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
+import { accepts } from './accept.ts';
 import { Distribution } from './distribution.ts';
 import { emitHops } from './hop.ts';
 import { freeLoopbackLists } from './loopback.ts';
@@ -56,7 +57,7 @@ export const NdisMIndicateReceiveNetBufferLists = declareFunction('ndis', {
         );
         return;
       }
-      const sole = adapter.soleReceiver;
+      const sole = adapter.soleReceiver ?? soleReceiverOf(ndis, adapter, NetBufferList);
       if (sole === null) return distribution.indicate(adapter, NetBufferList, PortNumber, ReceiveFlags);
       if ((ReceiveFlags & NDIS_RECEIVE_FLAGS_RESOURCES) === 0) {
         sole.receivesOutstanding += NumberOfNetBufferLists;
@@ -109,6 +110,18 @@ export const NdisReturnNetBufferLists = declareFunction('ndis', {
     };
   },
 });
+
+/** The one binding that receives, where it wants every list of the chain: the chain then goes to it as it is. */
+function soleReceiverOf(ndis: NdisLibrary, adapter: MiniportAdapter, chain: Address): Binding | null {
+  if (adapter.receivers.length !== 1) return null;
+  const binding = adapter.receivers[0];
+  const { memory } = ndis;
+  const { i32 } = memory;
+  for (let list = chain; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
+    if (!accepts(memory, binding, list)) return null;
+  }
+  return binding;
+}
 
 function reportReturnedTwice(ndis: NdisLibrary, driver: Driver, binding: Binding, lists: Address): void {
   ndis.kernel.report(
