@@ -5,7 +5,10 @@ import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const wanted = process.argv.slice(2);
+const given = process.argv.slice(2);
+/** Options go to every benchmark that runs. */
+const options = given.filter((word) => word.startsWith('--'));
+const wanted = given.filter((word) => !word.startsWith('--'));
 const names = readdirSync(folder)
   .filter((file) => file.endsWith('.js') && file !== 'index.js')
   .map((file) => file.replace(/\.js$/, ''))
@@ -17,6 +20,6 @@ if (unknown.length > 0) {
 }
 for (const name of wanted.length > 0 ? wanted : names) {
   console.log(`== ${name}`);
-  const { status } = spawnSync(process.execPath, [`${folder}${name}.js`], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [`${folder}${name}.js`, ...options], { stdio: 'inherit' });
   if (status !== 0) process.exitCode = status ?? 1;
 }

@@ -88,7 +88,14 @@ function ringTrace() {
 printConditions();
 const only = process.argv.includes('--profile');
 const quick = process.argv.includes('--quick');
-const plain = await createStack({ checks: false }, PROMISCUOUS);
+// Of several machines in one process the compiler favours the first: each of these switches makes another one the first.
+const plain = await createStack(
+  process.argv.includes('--checks') || process.argv.includes('--trace')
+    ? { checks: true, ...(process.argv.includes('--trace') ? { trace: ringTrace() } : {}) }
+    : { checks: false },
+  process.argv.includes('--directed') ? DIRECTED_AND_BROADCAST : PROMISCUOUS,
+  process.argv.includes('--mux') ? 'mux' : 'passThrough',
+);
 if (only) {
   const subject = stackSubject('stack', plain, process.argv.includes('32') ? 32 : 1);
   for (let i = 0; i < 20; i++) subject.run(300_000);
