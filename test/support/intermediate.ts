@@ -109,5 +109,3 @@ export async function createTestIntermediate(t: TestNdis, name = 'im'): Promise<
 export function bindInLevels(t: TestNdis, top: string): void {
   inventoryOf(t.ndis).mayBind = (protocol, adapter) => adapter.virtual === (protocol.name === top);
 }
-
-export { NDIS_STATUS_PENDING };
