@@ -5,7 +5,6 @@ import {
   inventoryOf,
   NDIS_INTERMEDIATE_DRIVER,
   NDIS_STATUS_FAILURE,
-  NDIS_STATUS_PENDING,
   NDIS_STATUS_SUCCESS,
 } from '../../src/ndis/index.ts';
 import {
