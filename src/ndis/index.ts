@@ -9,6 +9,10 @@ export * from './library.ts';
 export * from './memory/lookaside.ts';
 export * from './memory/poolMemory.ts';
 export * from './memory/sharedMemory.ts';
+export {
+  ALLOCATE_SHARED_MEMORY_HANDLER,
+  FREE_SHARED_MEMORY_HANDLER,
+} from './memory/sharedMemoryProvider.ts';
 export * from './miniport/callbacks.ts';
 export * from './miniport/miniportAdapter.ts';
 export * from './inventory.ts';

@@ -1,6 +1,5 @@
 /** A stack of a stack file as a running machine: brought up step by step, run, and taken down in order. */
 
-import { attachBugChecks } from '../../kernel/index.ts';
 import { Machine, type MachineSnapshot, NT_SUCCESS, ntstatusName } from '../../machine/index.ts';
 import { createWire } from '../../wire/createWire.ts';
 import type { Segment } from '../../wire/index.ts';
@@ -51,7 +50,6 @@ export class Session {
       trace: this.#capture ?? this.#traceFile,
       mayBind: (protocol, adapter, driver) => mayBind(bindings, protocol, adapter, driver),
     });
-    attachBugChecks(this.machine.kernel);
     if (this.#capture !== null) this.#capture.memory = this.machine.kernel.memory;
     const context = { segments: new Map<string, Segment>(), directory: stack.directory };
     for (const [index, adapter] of stack.adapters.entries()) {

@@ -29,6 +29,12 @@ import {
 import { NDIS_SHARED_MEMORY_PARAMETERS } from '../generated/structures/index.ts';
 import { type NdisLibrary, NdisObject, perNdis } from '../library.ts';
 import { checkHeader, type HeaderRule } from '../objectHeader.ts';
+import {
+  allocateFrom,
+  freeTo,
+  type SharedMemoryProvider,
+  sharedMemoryProviderOf,
+} from './sharedMemoryProvider.ts';
 
 const ALLOCATE_PAGE = 'ndis/nf-ndis-ndismallocatesharedmemory';
 const ASYNC_PAGE = 'ndis/nf-ndis-ndismallocatesharedmemoryasyncex';
@@ -77,10 +83,14 @@ export class DmaObject extends NdisObject {
 
 /** Memory behind the handle of NdisAllocateSharedMemory. */
 class SharedMemory extends NdisObject {
-  readonly address: Address;
-  constructor(address: Address) {
+  /** The provider that allocated it; null is NDIS. */
+  readonly provider: SharedMemoryProvider | null;
+  /** The provider's handle for it; its address where NDIS allocated it. */
+  readonly context: Address;
+  constructor(provider: SharedMemoryProvider | null, context: Address) {
     super();
-    this.address = address;
+    this.provider = provider;
+    this.context = context;
   }
 }
 
@@ -254,10 +264,11 @@ const parametersHeader: HeaderRule = {
 };
 
 /**
- * Allocates shared memory from NDIS's own provider, always in one piece; VirtualAddress of the parameters gets its
- * address, and SGListBuffer, where it is large enough, one element.
+ * Allocates shared memory from the provider that a driver registered for the adapter (NdisSetOptionalHandlers), which
+ * fills the parameters in; else from NDIS, always in one piece: VirtualAddress gets its address, and SGListBuffer,
+ * where it is large enough, one element.
  * @returns NDIS_STATUS_SUCCESS; NDIS_STATUS_INVALID_PARAMETER for a wrong header or length 0; NDIS_STATUS_RESOURCES
- * when memory is short; NDIS_STATUS_FAILURE for a wrong handle.
+ * when memory is short; NDIS_STATUS_FAILURE for a wrong handle; or the status with which the provider failed.
  * IRQL PASSIVE_LEVEL. Page ndis/nf-ndis-ndisallocatesharedmemory.
  */
 export const NdisAllocateSharedMemory = declareFunction('ndis', {
@@ -278,33 +289,47 @@ export const NdisAllocateSharedMemory = declareFunction('ndis', {
       const call = 'NdisAllocateSharedMemory';
       const { memory } = ndis;
       memory.writePointer(pAllocationHandle, 0);
-      if (ndis.expect(NdisHandle, NdisObject, driver, call, PROVIDER_PAGE) === null)
-        return NDIS_STATUS_FAILURE;
+      const object = ndis.expect(NdisHandle, NdisObject, driver, call, PROVIDER_PAGE);
+      if (object === null) return NDIS_STATUS_FAILURE;
       if (checkHeader(ndis, driver, call, SharedMemoryParameters, parametersHeader) === null) {
         return NDIS_STATUS_INVALID_PARAMETER;
       }
       const given = NDIS_SHARED_MEMORY_PARAMETERS.at(memory, SharedMemoryParameters);
       if (given.Length === 0) return NDIS_STATUS_INVALID_PARAMETER;
-      const address = poolOf(ndis.kernel).allocate(poolType.nonPagedNx, given.Length, TAG, driver.id);
-      if (address === 0) return NDIS_STATUS_RESOURCES;
-      const handle = ndis.register(new SharedMemory(address));
-      given.VirtualAddress = address;
-      given.SharedMemoryHandle = handle;
-      if (given.SGListBuffer !== 0 && given.SGListBufferLength >= SG_LIST_OF_ONE) {
-        const list = given.SGListBuffer;
-        memory.u32[list >> 2] = 1;
-        storePhysical(ndis, list + 16, address);
-        memory.u32[(list + 24) >> 2] = given.Length;
+      const provider = sharedMemoryProviderOf(ndis, object);
+      const { status, context } =
+        provider === null ? allocateHere(ndis, driver, given) : allocateFrom(ndis, provider, given);
+      if (status === NDIS_STATUS_PENDING) {
+        ndis.kernel.note(call, 'NetAllocateSharedMemory returned NDIS_STATUS_PENDING; it has to finish');
+        return NDIS_STATUS_FAILURE;
       }
+      if (status !== NDIS_STATUS_SUCCESS) return status;
+      const handle = ndis.register(new SharedMemory(provider, context));
+      given.SharedMemoryHandle = handle;
       memory.writePointer(pAllocationHandle, handle);
       return NDIS_STATUS_SUCCESS;
     },
 });
 
+/** Allocates shared memory as NDIS's own provider. */
+function allocateHere(ndis: NdisLibrary, driver: Driver, given: NDIS_SHARED_MEMORY_PARAMETERS) {
+  const { memory } = ndis;
+  const address = poolOf(ndis.kernel).allocate(poolType.nonPagedNx, given.Length, TAG, driver.id);
+  if (address === 0) return { status: NDIS_STATUS_RESOURCES, context: 0 };
+  given.VirtualAddress = address;
+  if (given.SGListBuffer !== 0 && given.SGListBufferLength >= SG_LIST_OF_ONE) {
+    const list = given.SGListBuffer;
+    memory.u32[list >> 2] = 1;
+    storePhysical(ndis, list + 16, address);
+    memory.u32[(list + 24) >> 2] = given.Length;
+  }
+  return { status: NDIS_STATUS_SUCCESS, context: address };
+}
+
 /** Bytes of a SCATTER_GATHER_LIST with one element: header of 16, element of 24. */
 const SG_LIST_OF_ONE = 40;
 
-/** Frees memory of NdisAllocateSharedMemory. IRQL PASSIVE_LEVEL. Page ndis/nf-ndis-ndisfreesharedmemory. */
+/** Frees memory of NdisAllocateSharedMemory, through the provider it came from. IRQL PASSIVE_LEVEL. Page ndis/nf-ndis-ndisfreesharedmemory. */
 export const NdisFreeSharedMemory = declareFunction('ndis', {
   prototype: 'VOID NdisFreeSharedMemory(NDIS_HANDLE NdisHandle, NDIS_HANDLE AllocationHandle)',
   irql: 'PASSIVE_LEVEL',
@@ -318,6 +343,7 @@ export const NdisFreeSharedMemory = declareFunction('ndis', {
       const shared = ndis.expect(AllocationHandle, SharedMemory, driver, 'NdisFreeSharedMemory', page);
       if (shared === null) return;
       ndis.unregister(shared);
-      poolOf(ndis.kernel).free(shared.address, TAG);
+      if (shared.provider !== null) freeTo(ndis, shared.provider, shared.context);
+      else poolOf(ndis.kernel).free(shared.context, TAG);
     },
 });

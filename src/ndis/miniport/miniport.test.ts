@@ -194,6 +194,18 @@ describe('pauses and restarts that are completed later (ndis/nf-ndis-ndismpausec
     },
   );
 
+  test('a MiniportRestart that fails at once leaves the adapter Paused (ndis/nc-ndis-miniport_restart)', async () => {
+    const t = createTestNdis();
+    const m = createTestMiniport(t);
+    await registerMiniport(t, m, { RestartHandler: () => NDIS_STATUS_RESOURCES });
+    const adapter = t.addAdapter(m.object(), 'Ethernet');
+    await t.runAll();
+    expect(adapter.state).toBe('Paused');
+    t.halt(adapter);
+    await t.runAll();
+    expect([m.log, t.findings()]).toEqual([['initialize', 'halt'], []]);
+  });
+
   test('without anything pending they are findings', async () => {
     const { t, m } = await initialized((miniport, handle) => {
       miniport.adapters.push(handle);
@@ -274,6 +286,24 @@ describe('NdisSetOptionalHandlers (ndis/nf-ndis-ndissetoptionalhandlers)', () =>
     await t.runAll();
     expect(m.log).toEqual(['addDevice', 'initialize', 'restart', 'pause', 'halt', 'removeDevice']);
     expect(t.findings()).toEqual([]);
+  });
+
+  test('a MiniportAddDevice that fails: the adapter is not initialized, and nothing is removed (ndis/nc-ndis-miniport_add_device)', async () => {
+    const t = createTestNdis();
+    const m = createTestMiniport(t);
+    const handlers = {
+      Header: { Type: 0x92, Revision: 1, Size: 0x2c },
+      MiniportAddDeviceHandler: () => NDIS_STATUS_RESOURCES,
+      MiniportRemoveDeviceHandler: () => void m.log.push('removeDevice'),
+    };
+    await registerMiniport(t, m, {
+      SetOptionsHandler: (handle: number) =>
+        m.driver.ndis.NdisSetOptionalHandlers(handle, put(t, m, NDIS_MINIPORT_PNP_CHARACTERISTICS, handlers)),
+    });
+    const adapter = t.addAdapter(m.object(), 'Ethernet');
+    await t.runAll();
+    expect([adapter.state, adapter.startStatus]).toEqual(['Halted', NDIS_STATUS_RESOURCES]);
+    expect([m.log, t.findings()]).toEqual([[], []]);
   });
 
   test('at another time, with the structure of another kind of driver, or with a wrong handle it fails, with a finding', async () => {

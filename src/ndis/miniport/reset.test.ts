@@ -13,6 +13,7 @@ import {
   MiniportAdapter,
   type NDIS_OID_REQUEST,
   NDIS_STATUS_FAILURE,
+  NDIS_STATUS_HARD_ERRORS,
   type NDIS_STATUS_INDICATION,
   NDIS_STATUS_PENDING,
   NDIS_STATUS_RESET_END,
@@ -156,6 +157,22 @@ describe('resets (ndis/nc-ndis-miniport_reset)', () => {
       expect(s.oids).toEqual(addressing ? [OID_GEN_CURRENT_PACKET_FILTER, OID_802_3_MULTICAST_LIST] : []);
     },
   );
+
+  test('a reset that fails ends as one that succeeds, but restores nothing (ndis/nc-ndis-miniport_reset)', async () => {
+    const s = await stack({
+      reset: (at) => {
+        s.t.memory.u8[at] = 1;
+        return NDIS_STATUS_HARD_ERRORS;
+      },
+    });
+    const [binding] = s.p.object().bindings;
+    binding.packetFilter = 5;
+    s.oids.length = 0;
+    await s.t.run(() => s.m.driver.ndis.NdisMResetMiniport(s.m.adapters[0]));
+    await s.t.runAll();
+    expect(s.statuses).toEqual([NDIS_STATUS_RESET_START, NDIS_STATUS_RESET_END]);
+    expect([s.oids, s.adapter.state, s.t.findings()]).toEqual([[], 'Running', []]);
+  });
 
   test('a pending reset is completed by NdisMResetComplete with its AddressingReset; a second completion is a finding (ndis/nf-ndis-ndismresetcomplete)', async () => {
     const { t, m, p, oids, statuses } = await stack({ reset: () => NDIS_STATUS_PENDING });

@@ -9,6 +9,7 @@ import {
 } from '../../../test/support/netBuffers.ts';
 import { mdlsOf } from './mdl.ts';
 import { copyBytesToNetBuffer, copyNetBufferToBytes, netBufferFault } from './netBufferAccess.ts';
+import { MDL_FLAGS } from './offsets.ts';
 
 const SUCCESS = 0;
 const RESOURCES = 0xc000009a;
@@ -127,6 +128,30 @@ describe('copies', () => {
       expect(memory.u32[copied >> 2]).toBe(14);
       expect(imports.NdisCopyFromNetBufferToNetBuffer(target, 0, 400, source, 1000, copied)).toBe(SUCCESS);
       expect(memory.u32[copied >> 2]).toBe(0);
+    });
+  });
+
+  test('NdisCopyFromNetBufferToNetBuffer copies nothing where an MDL cannot be mapped or the chain has no end (nblapi/nf-nblapi-ndiscopyfromnetbuffertonetbuffer)', async () => {
+    const library = createTestLibrary();
+    const { run, imports, memory, allocate } = library;
+    await run(() => {
+      const copied = allocate(4);
+      const whole = makeNetBuffer(library, [100], 0);
+      for (const broken of [0, 1]) {
+        const other = makeNetBuffer(library, [50, 50], 0);
+        const second = memory.i32[imports.NET_BUFFER_FIRST_MDL(other) >> 2];
+        memory.u8[second + MDL_FLAGS] = 0;
+        const [target, source] = broken === 0 ? [whole, other] : [other, whole];
+        memory.u32[copied >> 2] = 7;
+        expect(imports.NdisCopyFromNetBufferToNetBuffer(target, 0, 100, source, 0, copied)).toBe(RESOURCES);
+        expect(memory.u32[copied >> 2]).toBe(0);
+        expect(imports.NdisCopyFromNetBufferToNetBuffer(target, 0, 50, source, 0, copied)).toBe(SUCCESS);
+      }
+      const cycle = makeNetBuffer(library, [10, 0], 0);
+      const last = memory.i32[imports.NET_BUFFER_FIRST_MDL(cycle) >> 2];
+      imports.NDIS_MDL_LINKAGE(last, last);
+      imports.NET_BUFFER_DATA_LENGTH(cycle, 100);
+      expect(imports.NdisCopyFromNetBufferToNetBuffer(whole, 0, 100, cycle, 0, copied)).toBe(RESOURCES);
     });
   });
 

@@ -4,15 +4,23 @@
  * "NdisAdjustNetBufferCurrentMdl" (nblapi.h).
  */
 
-import { declareFunction, type OutPointer } from '../../kernel/index.ts';
-import type { Address } from '../../memory/index.ts';
-import { NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
+import {
+  declareFunction,
+  MDL_MAPPED_TO_SYSTEM_VA,
+  MDL_PAGES_LOCKED,
+  MDL_PARTIAL,
+  MDL_SOURCE_IS_NONPAGED_POOL,
+  type OutPointer,
+} from '../../kernel/index.ts';
+import type { Address, KernelMemory } from '../../memory/index.ts';
+import { NDIS_STATUS_RESOURCES, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { mdlAddress } from './mdl.ts';
 import { mdlPages } from './mdlFunctions.ts';
 import { adjustCurrentMdl, copyFromNetBuffer, copyToNetBuffer, MDL_CHAIN_LIMIT } from './netBufferAccess.ts';
 import {
   MDL_BYTE_COUNT,
+  MDL_FLAGS,
   MDL_NEXT,
   NB_CURRENT_MDL,
   NB_CURRENT_MDL_OFFSET,
@@ -60,7 +68,9 @@ export const NdisGetDataBuffer = declareFunction('ndis', {
 /**
  * Copies data from one net buffer into another, from offsets that count from the start of the used data of each.
  * Stops where the data of the source or the space of the destination ends, and gives the number of bytes copied.
- * @returns NDIS_STATUS_SUCCESS. IRQL <= DISPATCH_LEVEL. Page nblapi/nf-nblapi-ndiscopyfromnetbuffertonetbuffer.
+ * @returns NDIS_STATUS_SUCCESS; NDIS_STATUS_RESOURCES where an MDL cannot be mapped, because its pages are neither
+ * nonpaged nor locked, and for a chain that is a cycle. IRQL <= DISPATCH_LEVEL.
+ * Page nblapi/nf-nblapi-ndiscopyfromnetbuffertonetbuffer.
  */
 export const NdisCopyFromNetBufferToNetBuffer = declareFunction('ndis', {
   prototype:
@@ -82,10 +92,19 @@ export const NdisCopyFromNetBufferToNetBuffer = declareFunction('ndis', {
       BytesCopied: OutPointer,
     ): number => {
       const available = u32[(Source + NB_DATA_LENGTH) >> 2] - SourceOffset;
-      let left = Math.max(0, Math.min(BytesToCopy, available));
+      const wanted = Math.max(0, Math.min(BytesToCopy, available));
+      if (
+        !canMap(memory, Source, SourceOffset + wanted) ||
+        !canMap(memory, Destination, wanted === 0 ? 0 : DestinationOffset + wanted)
+      ) {
+        u32[BytesCopied >> 2] = 0;
+        return NDIS_STATUS_RESOURCES;
+      }
+      let left = wanted;
       let copied = 0;
       let mdl = i32[(Source + NB_CURRENT_MDL) >> 2];
       let skip = u32[(Source + NB_CURRENT_MDL_OFFSET) >> 2] + SourceOffset;
+      // canMap has walked the chain up to here: it has an end.
       while (mdl !== 0 && left > 0) {
         const count = u32[(mdl + MDL_BYTE_COUNT) >> 2];
         if (skip < count) {
@@ -106,6 +125,22 @@ export const NdisCopyFromNetBufferToNetBuffer = declareFunction('ndis', {
     };
   },
 });
+
+/** Whether the MDLs that hold the first `length` bytes of used data have, or can be given, an address. */
+function canMap(memory: KernelMemory, nb: Address, length: number): boolean {
+  const { i32, u32, i16 } = memory;
+  let mdl = i32[(nb + NB_CURRENT_MDL) >> 2];
+  let left = u32[(nb + NB_CURRENT_MDL_OFFSET) >> 2] + length;
+  for (let step = 0; mdl !== 0 && left > 0; step++) {
+    if (step === MDL_CHAIN_LIMIT || (i16[(mdl + MDL_FLAGS) >> 1] & MAPPABLE) === 0) return false;
+    left -= u32[(mdl + MDL_BYTE_COUNT) >> 2];
+    mdl = i32[(mdl + MDL_NEXT) >> 2];
+  }
+  return true;
+}
+
+/** Flags of which an MDL has one when its pages are there: mapped already, never paged, locked, or part of such. */
+const MAPPABLE = MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL | MDL_PAGES_LOCKED | MDL_PARTIAL;
 
 /**
  * The most physical pieces that the MDLs of a net buffer have: their pages.

@@ -8,6 +8,7 @@ import { type Address, poolType } from '../../memory/index.ts';
 import { NDIS_POOL_TAG } from '../events.ts';
 import {
   NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS,
+  NDIS_OBJECT_TYPE_SHARED_MEMORY_PROVIDER_CHARACTERISTICS,
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_RESOURCES,
@@ -19,6 +20,7 @@ import {
 } from '../generated/structures/index.ts';
 import type { NdisLibrary, NdisObject } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
+import { setSharedMemoryProvider } from '../memory/sharedMemoryProvider.ts';
 import { MINIPORT_ADD_DEVICE, MINIPORT_REMOVE_DEVICE } from '../miniport/callbacks.ts';
 import { MiniportDriver } from '../miniport/miniportDriver.ts';
 import { checkHeader } from '../objectHeader.ts';
@@ -103,7 +105,7 @@ function refuse(ndis: NdisLibrary, driver: Driver, kind: OptionalKind, registran
  * selective suspend, CoNDIS, network direct, shared memory and chimney characteristics. Protocol drivers call it from
  * ProtocolSetOptions, and what is not CoNDIS also from ProtocolBindAdapterEx with the handle of an open binding;
  * miniport drivers from MiniportSetOptions. The structure is copied; a later one of its kind replaces it. Which NDIS
- * calls: MiniportAddDevice and MiniportRemoveDevice; the others are kept for those who provide the service.
+ * calls: MiniportAddDevice and MiniportRemoveDevice, and the provider of shared memory; the others are kept for those who provide the service.
  * IRQL PASSIVE_LEVEL.
  * @returns NDIS_STATUS_SUCCESS, NDIS_STATUS_RESOURCES when memory is short, NDIS_STATUS_NOT_SUPPORTED for a structure
  * that is newer than the NDIS version of the driver, NDIS_STATUS_FAILURE for everything else (at the wrong time, a
@@ -120,11 +122,12 @@ export const NdisSetOptionalHandlers = declareFunction('ndis', {
     (ndis: NdisLibrary, driver) =>
     (NdisHandle: Handle, OptionalHandlers: Pointer<NDIS_DRIVER_OPTIONAL_HANDLERS>): NDIS_STATUS => {
       const object = ndis.memory.objects.valueAt(NdisHandle);
-      const registrant =
+      const known =
         object instanceof ProtocolDriver || object instanceof MiniportDriver || object instanceof Binding
-          ? registrantOf(object)
+          ? object
           : null;
-      if (registrant === null) {
+      const registrant = registrantOf(known);
+      if (known === null || registrant === null) {
         const text = `${CALL}: the handle 0x${NdisHandle.toString(16)} is no driver and no open binding`;
         ndis.kernel.report('BAD_HANDLE', driver, text, PAGE);
         return NDIS_STATUS_FAILURE;
@@ -142,6 +145,9 @@ export const NdisSetOptionalHandlers = declareFunction('ndis', {
         return NDIS_STATUS_RESOURCES;
       if (kind.type === NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS && owner instanceof MiniportDriver) {
         return takePnpHandlers(ndis, driver, owner, OptionalHandlers);
+      }
+      if (kind.type === NDIS_OBJECT_TYPE_SHARED_MEMORY_PROVIDER_CHARACTERISTICS) {
+        return setSharedMemoryProvider(ndis, driver, known, OptionalHandlers);
       }
       return NDIS_STATUS_SUCCESS;
     },

@@ -18,6 +18,8 @@ import {
   NDIS_STATUS_SUCCESS,
   NDIS_STATUS_UNSUPPORTED_MEDIA,
 } from '../index.ts';
+import { OPERATION_LIMIT } from '../stack/operations.ts';
+import { queueOperation } from '../stack/queue.ts';
 
 const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
 
@@ -130,6 +132,31 @@ describe.each([
     });
   },
 );
+
+test('NdisUnbindAdapter fails while too many operations wait at the adapter, and for a wrong handle (ndis/nf-ndis-ndisunbindadapter)', async () => {
+  const t = createTestNdis();
+  const m = createTestMiniport(t);
+  const p = createTestProtocol(t);
+  await registerMiniport(t, m);
+  await registerProtocol(t, p);
+  const adapter = t.addAdapter(m.object(), 'Ethernet');
+  await t.runAll();
+  const { NdisUnbindAdapter } = p.driver.ndis;
+  const [{ handle }] = p.bindings;
+  await t.run(() => {
+    for (let count = 0; count < OPERATION_LIMIT + 1; count++) {
+      queueOperation(t.ndis, adapter, { kind: 'reconfigure', event: 0 });
+    }
+    expect(NdisUnbindAdapter(handle.value)).toBe(NDIS_STATUS_RESOURCES);
+    expect(NdisUnbindAdapter(0x123)).toBe(NDIS_STATUS_FAILURE);
+  });
+  await t.runAll();
+  expect(p.object().bindings.size).toBe(1);
+  expect(await t.run(() => NdisUnbindAdapter(handle.value))).toBe(NDIS_STATUS_SUCCESS);
+  await t.runAll();
+  expect(p.object().bindings.size).toBe(0);
+  expect(t.findings()).toEqual(['BAD_HANDLE protocol']);
+});
 
 describe('NdisOpenAdapterEx (ndis/nf-ndis-ndisopenadapterex)', () => {
   /** Binds with changed open parameters; gives the status and what NDIS found. */
