@@ -23,17 +23,16 @@ import {
 import { RECEIVE_BATCH, SEND_BATCH } from './limits.ts';
 import { receiveFrames } from './receive.ts';
 import { sendPending } from './send.ts';
+import { createFrameCounters, type FrameCounters } from './statistics.ts';
 
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_STATUS = NET_BUFFER_LIST.offset.Status;
 
 /** Counters for OID_GEN_STATISTICS and its kin. */
 export interface Counters {
-  framesSent: number;
-  bytesSent: number;
+  readonly sent: FrameCounters;
+  readonly received: FrameCounters;
   sendErrors: number;
-  framesReceived: number;
-  bytesReceived: number;
   /** Frames that found no free buffer. */
   receiveNoBuffer: number;
 }
@@ -58,11 +57,9 @@ export class WireportAdapter {
   readonly device: WireDevice;
   readonly macAddress: Uint8Array;
   readonly counters: Counters = {
-    framesSent: 0,
-    bytesSent: 0,
+    sent: createFrameCounters(),
+    received: createFrameCounters(),
     sendErrors: 0,
-    framesReceived: 0,
-    bytesReceived: 0,
     receiveNoBuffer: 0,
   };
   /** NDIS_PACKET_TYPE_ bits; the wire itself does not filter, NDIS does for each binding. */

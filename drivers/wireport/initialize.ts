@@ -46,6 +46,7 @@ import { WireportAdapter } from './adapter.ts';
 import { SEND_BATCH } from './limits.ts';
 import { configuredAddress, setOffloadAttributes } from './offloadAttributes.ts';
 import { SUPPORTED_OIDS } from './oids.ts';
+import { SUPPORTED_STATISTICS } from './statistics.ts';
 
 /** IF_TYPE_ETHERNET_CSMACD of the interface MIB. */
 const ETHERNET_INTERFACE = 6;
@@ -219,6 +220,7 @@ function setAttributes(adapter: WireportAdapter): number {
       ConnectionType: NET_IF_CONNECTION_DEDICATED,
       IfType: ETHERNET_INTERFACE,
       IfConnectorPresent: false,
+      SupportedStatistics: SUPPORTED_STATISTICS,
       SupportedOidList: oids,
       SupportedOidListLength: 4 * SUPPORTED_OIDS.length,
     },

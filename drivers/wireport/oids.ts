@@ -29,6 +29,7 @@ import {
   OID_GEN_RCV_OK,
   OID_GEN_RECEIVE_BLOCK_SIZE,
   OID_GEN_RECEIVE_BUFFER_SPACE,
+  OID_GEN_STATISTICS,
   OID_GEN_TRANSMIT_BLOCK_SIZE,
   OID_GEN_TRANSMIT_BUFFER_SPACE,
   OID_GEN_VENDOR_DESCRIPTION,
@@ -39,6 +40,7 @@ import {
 } from '../../src/machine/index.ts';
 import type { WireportAdapter } from './adapter.ts';
 import { SEND_BATCH } from './limits.ts';
+import { statisticsOf } from './statistics.ts';
 
 const ETHERNET_ADDRESS_LENGTH = 6;
 /** "no IEEE vendor": the low byte numbers the adapter model. */
@@ -63,8 +65,8 @@ const queries = new Map<number, Answer>([
   [OID_GEN_MAXIMUM_TOTAL_SIZE, (a) => a.largestFrame],
   [OID_GEN_MAXIMUM_SEND_PACKETS, () => SEND_BATCH],
   [OID_802_3_MAXIMUM_LIST_SIZE, () => MULTICAST_LIST_SIZE],
-  [OID_GEN_XMIT_OK, (a) => a.counters.framesSent],
-  [OID_GEN_RCV_OK, (a) => a.counters.framesReceived],
+  [OID_GEN_XMIT_OK, (a) => a.counters.sent.frames],
+  [OID_GEN_RCV_OK, (a) => a.counters.received.frames],
   [OID_GEN_XMIT_ERROR, (a) => a.counters.sendErrors],
   [OID_GEN_RCV_ERROR, () => 0],
   [OID_GEN_RCV_NO_BUFFER, (a) => a.counters.receiveNoBuffer],
@@ -74,7 +76,11 @@ const queries = new Map<number, Answer>([
 ]);
 
 /** OIDs named in the general attributes. */
-export const SUPPORTED_OIDS: readonly number[] = [...queries.keys(), OID_802_3_MULTICAST_LIST];
+export const SUPPORTED_OIDS: readonly number[] = [
+  ...queries.keys(),
+  OID_802_3_MULTICAST_LIST,
+  OID_GEN_STATISTICS,
+];
 
 /** MiniportOidRequest: answers at once. */
 export function answerOid(adapter: WireportAdapter, request: NDIS_OID_REQUEST): number {
@@ -92,6 +98,7 @@ function query(adapter: WireportAdapter, request: NDIS_OID_REQUEST): number {
   if (information.Oid === OID_802_3_MULTICAST_LIST) {
     return giveBytes(adapter, request, adapter.multicastList);
   }
+  if (information.Oid === OID_GEN_STATISTICS) return giveBytes(adapter, request, statisticsOf(adapter));
   const answer = queries.get(information.Oid);
   if (answer === undefined) return NDIS_STATUS_NOT_SUPPORTED;
   const value = answer(adapter);

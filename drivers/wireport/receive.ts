@@ -13,6 +13,7 @@ import {
 import type { WireportAdapter } from './adapter.ts';
 import { RECEIVE_BATCH } from './limits.ts';
 import { offloadReceive } from './offloads.ts';
+import { countGroupFrame } from './statistics.ts';
 
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;
@@ -66,13 +67,16 @@ function offerBuffers(adapter: WireportAdapter, batch: FrameBatch): void {
 
 function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): void {
   const { freeLists, imports, counters } = adapter;
-  const { i32, u32 } = imports.memory;
+  const { received } = counters;
+  const { i32, u32, u8 } = imports.memory;
   const top = adapter.freeCount - 1;
   let bytes = 0;
   for (let slot = 0; slot < count; slot++) {
     const list = freeLists[top - slot];
     const length = batch.length[slot];
     bytes += length;
+    const at = batch.offset[slot];
+    if ((u8[at] & 1) !== 0) countGroupFrame(received, u8, at, length);
     u32[(i32[(list + NBL_FIRST_NET_BUFFER) >> 2] + NB_DATA_LENGTH) >> 2] = length;
     imports.memory.writePointer(list + NBL_NEXT, slot + 1 < count ? freeLists[top - slot - 1] : 0);
     if (adapter.offloading) offloadReceive(imports.memory, batch, slot, list);
@@ -80,8 +84,8 @@ function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): v
   adapter.freeCount -= count;
   if (adapter.freeCount < adapter.lowestCount) adapter.lowestCount = adapter.freeCount;
   adapter.listsOut += count;
-  counters.framesReceived += count;
-  counters.bytesReceived += bytes;
+  received.frames += count;
+  received.bytes += bytes;
   const flags = NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL;
   imports.ndis.NdisMIndicateReceiveNetBufferLists(adapter.handle, freeLists[top], 0, count, flags);
 }

@@ -18,6 +18,7 @@ import {
 import type { WireportAdapter } from './adapter.ts';
 import { SEND_BATCH } from './limits.ts';
 import { asksForOffload, asksForSegmentation, finishLargeSends, offloadSend } from './offloads.ts';
+import { countGroupFrame } from './statistics.ts';
 
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;
@@ -149,15 +150,18 @@ function gather(
 /** Gives the batch to the wire and notes what became of each frame; false where the wire took only the first ones. */
 function flush(adapter: WireportAdapter): boolean {
   const { sendBatch: batch, counters } = adapter;
-  const { u32 } = adapter.imports.memory;
+  const { sent } = counters;
+  const { u8, u32 } = adapter.imports.memory;
   if (batch.count === 0) return true;
   const { count } = batch;
   const taken = adapter.device.wire.send(batch);
   batch.count = 0;
   for (let slot = 0; slot < taken; slot++) {
     if (batch.outcome[slot] === OUTCOME_SENT) {
-      counters.framesSent++;
-      counters.bytesSent += batch.length[slot];
+      const at = batch.offset[slot];
+      sent.frames++;
+      sent.bytes += batch.length[slot];
+      if ((u8[at] & 1) !== 0) countGroupFrame(sent, u8, at, batch.length[slot]);
     } else {
       counters.sendErrors++;
       u32[(adapter.sendLists[slot] + NBL_STATUS) >> 2] = NDIS_STATUS_FAILURE;

@@ -22,8 +22,13 @@ import {
   NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
   NDIS_RECEIVE_FLAGS_RESOURCES,
   NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK,
+  NDIS_STATUS_FAILURE,
   NDIS_STATUS_PAUSED,
+  NDIS_STATUS_PENDING,
+  NDIS_STATUS_SUCCESS,
   NET_BUFFER_LIST,
+  type NET_PNP_EVENT_NOTIFICATION,
+  NetEventRestart,
 } from '../index.ts';
 import { updateReceivers } from './receivers.ts';
 
@@ -291,6 +296,40 @@ describe('NdisSendNetBufferLists and its completion', () => {
     await send(s, 0, [list]);
     expect(s.sent).toEqual([]);
     expect(s.completed).toEqual([{ protocol: 0, lists: [list], status: [NDIS_STATUS_PAUSED] }]);
+  });
+
+  test('a protocol may send before it has completed NetEventRestart, when the adapter runs already; before NetEventRestart it may not (network/binding-states-of-a-protocol-driver)', async () => {
+    const t = createTestNdis();
+    const m = createTestMiniport(t);
+    const p = createTestProtocol(t);
+    const statuses: number[] = [];
+    const events: Address[] = [];
+    await registerMiniport(t, m);
+    await registerProtocol(t, p, {
+      NetPnPEventHandler: (_context: unknown, event: NET_PNP_EVENT_NOTIFICATION) => {
+        if (event.NetPnPEvent.NetEvent !== NetEventRestart) return NDIS_STATUS_SUCCESS;
+        events.push(event.address);
+        return NDIS_STATUS_PENDING;
+      },
+    });
+    p.onSendComplete = (_context, lists) => {
+      for (const list of listsOf(t, lists)) statuses.push(t.memory.u32[(list + NBL_STATUS) >> 2]);
+    };
+    const adapter = t.addAdapter(m.object(), 'Ethernet');
+    await t.runAll();
+    const [binding] = p.object().bindings;
+    expect([binding.state, adapter.running]).toEqual(['Restarting', true]);
+    const frame = await t.run(() => createFrames(t, m.driver));
+    const sendOne = () =>
+      t.run(() => p.driver.ndis.NdisSendNetBufferLists(binding.handle, frame(OTHER, binding.handle), 0, 0));
+    await sendOne();
+    expect([m.log.filter((line) => line === 'send'), statuses]).toEqual([['send'], [NDIS_STATUS_SUCCESS]]);
+    await t.run(() => p.driver.ndis.NdisCompleteNetPnPEvent(binding.handle, events[0], NDIS_STATUS_FAILURE));
+    await t.runAll();
+    expect(binding.state).toBe('Paused');
+    await sendOne();
+    expect(statuses).toEqual([NDIS_STATUS_SUCCESS, NDIS_STATUS_PAUSED]);
+    expect(t.findings()).toEqual(['SEND_WHILE_PAUSED protocol']);
   });
 
   test('through a handle that is no open binding nothing is sent: a finding', async () => {

@@ -44,7 +44,8 @@ export const NdisSendNetBufferLists = declareFunction('ndis', {
       if (!(binding instanceof Binding) || binding.openState !== 'open')
         return reportNotOpen(ndis, driver, NdisBindingHandle);
       const { adapter } = binding;
-      if (!adapter.running || binding.state !== 'Running')
+      // In Restarting too: what the protocol queued in NetEventRestart may run before the event is completed.
+      if (!adapter.running || (binding.state !== 'Running' && binding.state !== 'Restarting'))
         return refuseSend(ndis, binding, NetBufferLists, SendFlags);
       let count = 0;
       for (let list: Address = NetBufferLists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
