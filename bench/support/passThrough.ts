@@ -44,6 +44,8 @@ const NB_CURRENT_MDL_OFFSET = NET_BUFFER.offset.CurrentMdlOffset;
 const NB_MDL_CHAIN = NET_BUFFER.offset.MdlChain;
 const NB_DATA_OFFSET = NET_BUFFER.offset.DataOffset;
 const NB_DATA_LENGTH = NET_BUFFER.offset.DataLength;
+/** High half of every pointer into kernel memory. */
+const KERNEL_WINDOW_HIGH = 0xffff8000 | 0;
 const TAG = 0x73615062;
 /** Own lists of a bridge, made once. */
 const OWN_LISTS = 512;
@@ -79,18 +81,23 @@ export function passThrough(filter: number) {
         if (bridge.freeCount === 0) throw new Error('out of lists');
         const own = free[--bridge.freeCount];
         const to = i32[(own + NBL_FIRST_NET_BUFFER) >> 2];
-        memory.writePointer(to + NB_CURRENT_MDL, i32[(from + NB_CURRENT_MDL) >> 2]);
-        memory.writePointer(to + NB_MDL_CHAIN, i32[(from + NB_MDL_CHAIN) >> 2]);
+        // The high halves of these pointers were written when the list was made, and never change.
+        i32[(to + NB_CURRENT_MDL) >> 2] = i32[(from + NB_CURRENT_MDL) >> 2];
+        i32[(to + NB_MDL_CHAIN) >> 2] = i32[(from + NB_MDL_CHAIN) >> 2];
         i32[(to + NB_CURRENT_MDL_OFFSET) >> 2] = i32[(from + NB_CURRENT_MDL_OFFSET) >> 2];
         i32[(to + NB_DATA_OFFSET) >> 2] = i32[(from + NB_DATA_OFFSET) >> 2];
         i32[(to + NB_DATA_LENGTH) >> 2] = i32[(from + NB_DATA_LENGTH) >> 2];
-        memory.writePointer(own + NBL_NEXT, 0);
-        memory.writePointer(own + place, list);
-        memory.writePointer(own + NBL_SOURCE, source);
+        i32[(own + place) >> 2] = list;
+        i32[(own + NBL_SOURCE) >> 2] = source;
         if (head === 0) head = own;
-        else memory.writePointer(tail + NBL_NEXT, own);
+        else {
+          i32[(tail + NBL_NEXT) >> 2] = own;
+          i32[(tail + NBL_NEXT + 4) >> 2] = KERNEL_WINDOW_HIGH;
+        }
         tail = own;
       }
+      i32[(tail + NBL_NEXT) >> 2] = 0;
+      i32[(tail + NBL_NEXT + 4) >> 2] = 0;
       return head;
     };
     /** Takes own lists back and gives the chain of their originals. */
@@ -103,7 +110,10 @@ export function passThrough(filter: number) {
         const original = i32[(own + place) >> 2];
         if (withStatus) u32[(original + NBL_STATUS) >> 2] = u32[(own + NBL_STATUS) >> 2];
         if (head === 0) head = original;
-        else memory.writePointer(tail + NBL_NEXT, original);
+        else {
+          i32[(tail + NBL_NEXT) >> 2] = original;
+          i32[(tail + NBL_NEXT + 4) >> 2] = KERNEL_WINDOW_HIGH;
+        }
         tail = original;
         free[bridge.freeCount++] = own;
         own = next;
@@ -135,6 +145,10 @@ export function passThrough(filter: number) {
         for (let i = 0; i < OWN_LISTS; i++) {
           const own = ndis.NdisAllocateNetBufferAndNetBufferList(bridge.pool, 0, 0, 0, 0, 0);
           if (own === 0) return NDIS_STATUS_RESOURCES;
+          const buffer = i32[(own + NBL_FIRST_NET_BUFFER) >> 2];
+          for (const at of [own + NBL_ORIGINAL_SENT, own + NBL_ORIGINAL_RECEIVED, own + NBL_SOURCE])
+            memory.writePointer(at, own);
+          for (const at of [buffer + NB_CURRENT_MDL, buffer + NB_MDL_CHAIN]) memory.writePointer(at, own);
           bridge.free[bridge.freeCount++] = own;
         }
         bridge.lower = bridge.handle.value;

@@ -18,6 +18,8 @@ import { countGroupFrame } from './statistics.ts';
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;
 const NBL_BUFFER = NET_BUFFER_LIST.offset.MiniportReserved;
+/** High half of every pointer into kernel memory. */
+const KERNEL_WINDOW_HIGH = 0xffff8000 | 0;
 const NB_DATA_LENGTH = NET_BUFFER.offset.DataLength;
 /** Batches taken in one DPC; what is left comes with the next, so that one busy wire does not starve the others. */
 const BATCHES_PER_DPC = 8;
@@ -78,7 +80,9 @@ function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): v
     const at = batch.offset[slot];
     if ((u8[at] & 1) !== 0) countGroupFrame(received, u8, at, length);
     u32[(i32[(list + NBL_FIRST_NET_BUFFER) >> 2] + NB_DATA_LENGTH) >> 2] = length;
-    imports.memory.writePointer(list + NBL_NEXT, slot + 1 < count ? freeLists[top - slot - 1] : 0);
+    const next = slot + 1 < count ? freeLists[top - slot - 1] : 0;
+    i32[(list + NBL_NEXT) >> 2] = next;
+    i32[(list + NBL_NEXT + 4) >> 2] = next === 0 ? 0 : KERNEL_WINDOW_HIGH;
     if (adapter.offloading) offloadReceive(imports.memory, batch, slot, list);
   }
   adapter.freeCount -= count;
@@ -94,13 +98,12 @@ function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): v
 export function returnLists(adapter: WireportAdapter, lists: Address): void {
   const { freeLists } = adapter;
   const { i32 } = adapter.imports.memory;
-  const starved = adapter.freeCount === 0;
-  for (let list = lists; list !== 0; ) {
-    const next = i32[(list + NBL_NEXT) >> 2];
-    freeLists[adapter.freeCount++] = list;
-    adapter.listsOut--;
-    list = next;
-  }
+  const before = adapter.freeCount;
+  const starved = before === 0;
+  let count = before;
+  for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) freeLists[count++] = list;
+  adapter.freeCount = count;
+  adapter.listsOut -= count - before;
   if (adapter.pausing) adapter.completePause();
   // The wire may hold frames that found no buffer.
   if (starved && adapter.running) adapter.imports.ntoskrnl.KeInsertQueueDpc(adapter.dpc, 0, 0);

@@ -110,9 +110,7 @@ function addFrame(adapter: WireportAdapter, list: Address, buffer: Address): boo
   const offset = u32[(buffer + NB_CURRENT_MDL_OFFSET) >> 2];
   const slot = batch.count++;
   batch.length[slot] = length;
-  batch.flags[slot] = 0;
-  batch.segmentationType[slot] = 0;
-  batch.vlan[slot] = 0;
+  if (adapter.offloading) batch.clearOffloads(slot);
   adapter.sendLists[slot] = list;
   adapter.sendBuffers[slot] = buffer;
   const start = i32[(mdl + MDL_ADDRESS) >> 2] + offset;
@@ -156,17 +154,19 @@ function flush(adapter: WireportAdapter): boolean {
   const { count } = batch;
   const taken = adapter.device.wire.send(batch);
   batch.count = 0;
+  let frames = 0;
+  let bytes = 0;
   for (let slot = 0; slot < taken; slot++) {
     if (batch.outcome[slot] === OUTCOME_SENT) {
       const at = batch.offset[slot];
-      sent.frames++;
-      sent.bytes += batch.length[slot];
+      frames++;
+      bytes += batch.length[slot];
       if ((u8[at] & 1) !== 0) countGroupFrame(sent, u8, at, batch.length[slot]);
-    } else {
-      counters.sendErrors++;
-      u32[(adapter.sendLists[slot] + NBL_STATUS) >> 2] = NDIS_STATUS_FAILURE;
-    }
+    } else u32[(adapter.sendLists[slot] + NBL_STATUS) >> 2] = NDIS_STATUS_FAILURE;
   }
+  sent.frames += frames;
+  sent.bytes += bytes;
+  counters.sendErrors += taken - frames;
   if (taken === count) return true;
   adapter.stalledList = adapter.sendLists[taken];
   adapter.pendingBuffer = adapter.sendBuffers[taken];

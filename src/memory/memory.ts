@@ -95,8 +95,10 @@ export class KernelMemory {
 
   /** Stores a pointer, both halves, at `at`, which must be aligned to 8. */
   writePointer(at: Address, value: Address): void {
+    const { i32 } = this;
     const index = at >> 2;
-    this.i32[index] = value;
-    this.i32[index + 1] = value === 0 ? 0 : KERNEL_WINDOW_HIGH;
+    i32[index] = value;
+    // All ones for an address, which is positive; zero for NULL: without a branch on the data path.
+    i32[index + 1] = (-value >> 31) & KERNEL_WINDOW_HIGH;
   }
 }
