@@ -99,6 +99,6 @@ export class KernelMemory {
     const index = at >> 2;
     i32[index] = value;
     // All ones for an address, which is positive; zero for NULL: without a branch on the data path.
-    i32[index + 1] = (-value >> 31) & KERNEL_WINDOW_HIGH;
+    i32[index + 1] = ((0 - value) >> 31) & KERNEL_WINDOW_HIGH;
   }
 }
