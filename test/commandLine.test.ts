@@ -95,6 +95,31 @@ describe('ndisbox run', { timeout: 60_000 }, () => {
     expect(exitCode).toBe(1);
   });
 
+  it('says why a driver or an adapter was refused by the last notes, at most ten, without a trace', async () => {
+    const body = 'for (let i = 0; i < 12; i++) imports.note(`reason ${i}`); return 0xC0000001;';
+    folder.write('noted.mjs', driverModule(body));
+    const stack = folder.write('noted.json', {
+      ...STACK,
+      drivers: [...STACK.drivers, { name: 'x', path: 'noted.mjs' }],
+    });
+    const { exitCode, stderr } = await folder.run('run', stack, '--json');
+    expect(exitCode).toBe(5);
+    const notes = stderr.split('\n').filter((line) => line.startsWith('note: '));
+    expect(notes).toHaveLength(10);
+    expect(notes[0]).toBe('note: x: reason 3');
+    expect(notes[8]).toBe('note: x: reason 11');
+    expect(notes[9]).toMatch(/^note: load: x was refused with STATUS_UNSUCCESSFUL/);
+  });
+
+  it('lets two adapters of examples/segment.json talk', async () => {
+    const { exitCode, stdout } = await folder.run('run', repositoryFile('examples/segment.json'), '--json');
+    expect(exitCode).toBe(0);
+    // The summary is what the command wrote.
+    const { wires } = JSON.parse(stdout) as { wires: { framesIn: number; framesOut: number }[] };
+    expect(wires.map(({ framesOut }) => framesOut)).toEqual([200, 500]);
+    for (const { framesIn } of wires) expect(framesIn).toBeGreaterThan(150);
+  });
+
   it.each([
     ['a driver that throws', "throw new Error('oh no');", 4, /STOP: 0x[0-9a-f]+ .*oh no/is],
     [

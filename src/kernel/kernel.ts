@@ -47,6 +47,14 @@ export interface KernelOptions {
 const FINDING_LIMIT = 10_000;
 /** Events of a trace that are kept for a dump. */
 const RECENT_EVENTS = 32;
+/** Notes kept, with and without a trace. */
+const RECENT_NOTES = 10;
+
+/** Something worth reading: who or what it is about, and the text. */
+export interface Note {
+  readonly subject: string;
+  readonly text: string;
+}
 
 export class Kernel {
   readonly memory: KernelMemory;
@@ -66,6 +74,7 @@ export class Kernel {
   readonly #parts = new Map<symbol, unknown>();
   readonly #recent: TraceEvent[] = [];
   #recentCount = 0;
+  readonly #notes: Note[] = [];
   readonly #stopListeners = new Set<(reason: NdisboxError) => void>();
 
   /** How many handlers that may not wait run now, one inside the other: code in them cannot await a call. */
@@ -131,8 +140,15 @@ export class Kernel {
     return [...this.#recent.slice(start), ...this.#recent.slice(0, start)];
   }
 
+  /** The last notes, oldest first, also while no trace is on: they say why something was refused. */
+  recentNotes(): readonly Note[] {
+    return [...this.#notes];
+  }
+
   /** Notes something worth reading in a trace. */
   note(subject: string, text: string): void {
+    this.#notes.push({ subject, text });
+    if (this.#notes.length > RECENT_NOTES) this.#notes.shift();
     this.emit({ kind: 'note', subject, text });
   }
 

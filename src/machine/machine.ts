@@ -44,6 +44,7 @@ import {
   type ProtocolDriver,
   queueOperation,
   shutdownAdapters,
+  uninstallProtocol,
 } from '../ndis/index.ts';
 import type { Wire } from '../wire/index.ts';
 import type { Cell, DriverImage, DriverImports } from './driverImage.ts';
@@ -152,10 +153,7 @@ export class Machine {
     // Assigned by the callback, which the compiler does not see.
     const result = status as NTSTATUS | null;
     if (result === null) {
-      throw new NdisboxError(
-        'DRIVER_STUCK',
-        `DriverEntry of ${name} waits for something that nothing will signal; look at the last events of its thread`,
-      );
+      throw stuck(`DriverEntry of ${name}`);
     }
     if (!NT_SUCCESS(result)) this.kernel.note('load', `${name} was refused with ${ntstatusName(result)}`);
     return result;
@@ -165,18 +163,36 @@ export class Machine {
    * Unloads a driver; its adapters are halted and its bindings undone first.
    * @returns STATUS_SUCCESS, STATUS_INVALID_DEVICE_REQUEST for a driver without an unload routine, or STATUS_PENDING
    * while a device of it is open: it is unloaded when the last one is closed.
+   * @throws NdisboxError NO_SUCH_DRIVER; DRIVER_STUCK where a routine of the driver never returns.
    */
   async unload(name: string): Promise<NTSTATUS> {
+    const status = await this.#unload(this.#loaded(name));
+    if (status === null) throw stuck(`the unload routine of ${name}, or a handler that it waits for,`);
+    return status;
+  }
+
+  /**
+   * Uninstalls a driver as a user would: its protocols are unbound everywhere, their ProtocolUninstall is called, and
+   * the driver is unloaded. For a driver without a protocol the same as `unload`, which does all this by itself for the
+   * protocol of an intermediate driver. Source: ndis/nc-ndis-protocol_uninstall.
+   * @returns like `unload`. @throws NdisboxError like `unload`.
+   */
+  async uninstall(name: string): Promise<NTSTATUS> {
     const driver = this.#loaded(name);
-    let status: NTSTATUS | null = null;
-    startUnloadingDriver(this.kernel, driver, (result) => {
-      status = result;
-      if (!NT_SUCCESS(result)) return;
-      for (const address of this.#data.get(driver) ?? []) poolOf(this.kernel).free(address, DATA_TAG);
-      this.#data.delete(driver);
-    });
-    await this.#runDown(() => status !== null || driverLifeOf(this.kernel).waitingForClose.has(driver.id));
-    return status ?? STATUS_PENDING;
+    for (const protocol of inventoryOf(this.ndis).protocols) {
+      if (protocol.driver !== driver || protocol.associated !== null) continue;
+      let over = false;
+      const finished = (): void => {
+        over = true;
+      };
+      const locals = { protocol: protocol.handle };
+      const { scheduler } = this.kernel;
+      scheduler.createThread(`uninstall ${name}`, uninstallProtocol, this.ndis, locals, { finished });
+      await this.#runDown(() => over);
+      // Assigned by the callback, which the compiler does not see.
+      if (!(over as boolean)) throw stuck(`ProtocolUninstall of ${name}, or a handler that it waits for,`);
+    }
+    return this.unload(name);
   }
 
   /**
@@ -259,7 +275,9 @@ export class Machine {
       await this.#runDown(() => adapter.halted);
     }
     for (const driver of this.kernel.drivers.toReversed()) {
-      if (driver.state === 'loaded') await this.unload(driver.name);
+      if (driver.state !== 'loaded' || (await this.#unload(driver)) !== null) continue;
+      const text = `the unload routine of ${driver.name}, or a handler that it waits for, never returned`;
+      this.kernel.report('NEVER_COMPLETED', driver, text, 'wdm/nc-wdm-driver_unload');
     }
     this.#closeWires();
   }
@@ -312,6 +330,20 @@ export class Machine {
     do {
       await this.#loop.run(done, clock.live ? clock.now + TEARDOWN_LIMIT : Number.POSITIVE_INFINITY);
     } while (!done() && completeForDrivers(this.ndis) > 0);
+  }
+
+  /** Unloads a driver; null when a routine of it never returns. */
+  async #unload(driver: Driver): Promise<NTSTATUS | null> {
+    let status: NTSTATUS | null = null;
+    startUnloadingDriver(this.kernel, driver, (result) => {
+      status = result;
+      if (!NT_SUCCESS(result)) return;
+      for (const address of this.#data.get(driver) ?? []) poolOf(this.kernel).free(address, DATA_TAG);
+      this.#data.delete(driver);
+    });
+    const waits = (): boolean => driverLifeOf(this.kernel).waitingForClose.has(driver.id);
+    await this.#runDown(() => status !== null || waits());
+    return status ?? (waits() ? STATUS_PENDING : null);
   }
 
   #loaded(name: string): Driver {
@@ -383,6 +415,14 @@ export class Machine {
       note: (text) => kernel.note(driver.name, text),
     };
   }
+}
+
+/** `who` is the routine that waits. */
+function stuck(who: string): NdisboxError {
+  return new NdisboxError(
+    'DRIVER_STUCK',
+    `${who} waits for something that nothing will signal; look at the last events of its thread`,
+  );
 }
 
 /** A GUID that belongs to the adapter with this index. */

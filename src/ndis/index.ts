@@ -57,6 +57,7 @@ export * from './ports/portFunctions.ts';
 export * from './ports/ports.ts';
 export * from './protocol/callbacks.ts';
 export * from './protocol/protocolDriver.ts';
+export { uninstallProtocol } from './protocol/register.ts';
 export * from './stack/operations.ts';
 export * from './stack/stalled.ts';
 export * from './stateTable.ts';

@@ -111,12 +111,18 @@ function exitCodeOf(session: Session, end: RunEnd, terminal: Terminal): ExitCode
   return cutShort ? EXIT.interrupted : EXIT.ok;
 }
 
+/** Errors whose reason the last notes of drivers and of NDIS say. */
+const NOTES_EXPLAIN: ReadonlySet<string> = new Set(['DRIVER_REFUSED', 'ADAPTER_NOT_RUNNING']);
+
 /** Something went wrong: say what the machine knows, take down what stands, and keep what was written. */
 async function abandon(session: Session, error: unknown, json: boolean, terminal: Terminal): Promise<void> {
   terminal.clearProgress();
   const { kernel } = session.machine;
   const dump = dumpOf(kernel);
   if (dump !== null) terminal.note(formatDump(dump).trimEnd());
+  if (error instanceof CliError && NOTES_EXPLAIN.has(error.code)) {
+    for (const { subject, text } of kernel.recentNotes()) terminal.note(`note: ${subject}: ${text}`);
+  }
   if (!json && kernel.findings.length > 0) printFindings(kernel.findings, terminal);
   if (!(error instanceof CliError && error.code === 'STOP_TOO_LONG')) {
     // What goes wrong now is less telling than the error that led here.
