@@ -3,7 +3,6 @@
  * it runs, and it is taken down in order. Two machines in one process share nothing.
  */
 
-import * as kernelFunctions from '../kernel/functions.ts';
 import {
   attachBugChecks,
   attachDevices,
@@ -29,8 +28,7 @@ import {
   startShutdown,
   startUnloadingDriver,
 } from '../kernel/index.ts';
-import { type Address, poolType, type Structure, type View } from '../memory/index.ts';
-import * as ndisFunctions from '../ndis/functions.ts';
+import type { Address } from '../memory/index.ts';
 import {
   attachRoutineSource,
   completeForDrivers,
@@ -47,7 +45,8 @@ import {
   uninstallProtocol,
 } from '../ndis/index.ts';
 import type { Wire } from '../wire/index.ts';
-import type { Cell, DriverImage, DriverImports } from './driverImage.ts';
+import type { DriverImage } from './driverImage.ts';
+import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
 import { OpenedDevice } from './openedDevice.ts';
 import { routineSource } from './routineSource.ts';
 import { RunLoop } from './runLoop.ts';
@@ -77,8 +76,6 @@ export interface AdapterOptions {
 
 /** Unix time at which the clock of a new machine stands, 2025-01-01 00:00 UTC, in nanoseconds. */
 const EPOCH_NANOSECONDS = 1_735_689_600_000_000_000n;
-/** `MDat` as a pool tag: the data of TypeScript drivers. */
-const DATA_TAG = 0x7461444d;
 
 /** Machine time that a step of taking down may take with a live wire: 5 s in units of 100 ns. */
 const TEARDOWN_LIMIT = 50_000_000;
@@ -87,6 +84,7 @@ export class Machine {
   readonly kernel: Kernel;
   readonly ndis: NdisLibrary;
   readonly #seam: Seam;
+  readonly #importParts: ImportParts;
   readonly #wires = new Map<MiniportAdapter, WireDevice>();
   readonly #data = new Map<Driver, Address[]>();
   readonly #loop: RunLoop;
@@ -116,6 +114,17 @@ export class Machine {
       },
       structureNamed,
     );
+    this.#importParts = {
+      kernel: this.kernel,
+      ndis: this.ndis,
+      seam: this.#seam,
+      keep: (driver, address) => {
+        const known = this.#data.get(driver);
+        if (known === undefined) this.#data.set(driver, [address]);
+        else known.push(address);
+      },
+      wireOf: (adapter) => this.#wires.get(adapter) ?? null,
+    };
     attachRoutineSource(this.ndis, routineSource(this.#seam, this.ndis));
   }
 
@@ -139,7 +148,7 @@ export class Machine {
     const key = service.create('Parameters');
     for (const [value, data] of Object.entries(parameters)) key.set(value, data);
     const driver = this.#seam.createDriver(name);
-    const entryPoint = image(this.#importsOf(driver));
+    const entryPoint = image(createImports(this.#importParts, driver));
     let status: NTSTATUS | null = null;
     startLoadingDriver(
       this.kernel,
@@ -186,8 +195,7 @@ export class Machine {
         over = true;
       };
       const locals = { protocol: protocol.handle };
-      const { scheduler } = this.kernel;
-      scheduler.createThread(`uninstall ${name}`, uninstallProtocol, this.ndis, locals, { finished });
+      this.kernel.scheduler.createThread('uninstall', uninstallProtocol, this.ndis, locals, { finished });
       await this.#runDown(() => over);
       // Assigned by the callback, which the compiler does not see.
       if (!(over as boolean)) throw stuck(`ProtocolUninstall of ${name}, or a handler that it waits for,`);
@@ -253,9 +261,9 @@ export class Machine {
   }
 
   /**
-   * Sends IRP_MJ_SHUTDOWN to who asked for it, closes the devices that are still open, takes every stack down in order and unloads every driver, the last one
-   * loaded first. Afterwards the findings are
-   * complete. Does nothing to a machine that a bug check stopped.
+   * Sends IRP_MJ_SHUTDOWN to who asked for it, closes the devices that are still open, takes every stack down in order
+   * and unloads every driver, the last one loaded first. Afterwards the findings are complete. Does nothing to a
+   * machine that a bug check stopped.
    */
   async stop(): Promise<void> {
     if (this.kernel.stopReason !== null) return this.#closeWires();
@@ -374,46 +382,6 @@ export class Machine {
   #closeWires(): void {
     for (const device of this.#wires.values()) device.disconnect();
     this.#wires.clear();
-  }
-
-  #importsOf(driver: Driver): DriverImports {
-    const { kernel } = this;
-    const { memory } = kernel;
-    const data = (size: number): Address => {
-      const address = poolOf(kernel).allocateZeroed(poolType.nonPagedNx, size, DATA_TAG, 0);
-      if (address === 0)
-        throw new NdisboxError('OUT_OF_MEMORY', `no ${size} bytes are left for the data of ${driver.name}`);
-      const known = this.#data.get(driver);
-      if (known === undefined) this.#data.set(driver, [address]);
-      else known.push(address);
-      return address;
-    };
-    return {
-      ndis: this.#seam.imports(ndisFunctions, this.ndis, driver),
-      ntoskrnl: this.#seam.imports(kernelFunctions, kernel, driver),
-      memory,
-      data,
-      cell: (initial = 0): Cell => {
-        const address = data(16);
-        memory.writePointer(address, initial);
-        return {
-          address,
-          get value() {
-            return memory.readPointer(address);
-          },
-          set value(value) {
-            memory.writePointer(address, value);
-          },
-        };
-      },
-      view: <V extends View, P extends string>(structure: Structure<V, P>, address: Address) =>
-        structure.at(memory, address),
-      wireOf: (handle) => {
-        const adapter = this.ndis.resolve(handle, MiniportAdapter);
-        return adapter === null ? null : (this.#wires.get(adapter) ?? null);
-      },
-      note: (text) => kernel.note(driver.name, text),
-    };
   }
 }
 
