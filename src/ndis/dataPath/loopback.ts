@@ -8,7 +8,6 @@ import {
   initializeDpc,
   insertQueueDpc,
   libraryDpcRoutine,
-  MDL,
   MDL_MAPPED_TO_SYSTEM_VA,
   MDL_SOURCE_IS_NONPAGED_POOL,
   poolOf,
@@ -24,6 +23,8 @@ import {
 } from '../generated/constants/index.ts';
 import { NET_BUFFER, NET_BUFFER_LIST } from '../generated/structures/index.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
+import { buildMdl, mdlBytes } from '../netBuffer/mdl.ts';
+import { copyFromNetBuffer, dataLength } from '../netBuffer/netBufferAccess.ts';
 import { NB_NEXT, NBL_FIRST_NET_BUFFER, NBL_NBL_FLAGS, NBL_NEXT } from '../netBuffer/offsets.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { allocateCertain } from '../reserve.ts';
@@ -33,12 +34,11 @@ import { emitHops } from './hop.ts';
 /** Frames that may wait for indication; more are dropped, as a network would. */
 const QUEUE_LIMIT = 256;
 const KDPC_SIZE = 64;
-/** MDLs of a frame that are copied; a longer or endless chain is cut there. */
-const MDL_LIMIT = 4096;
 /** Out-of-band information that a copy keeps. */
 const COPIED_INFO = [Ieee8021QNetBufferListInfo, NetBufferListFrameType] as const;
-const MDL_AT = (NET_BUFFER_LIST.size + NET_BUFFER.size + 15) & ~15;
-const DATA_AT = MDL_AT + 64;
+const MDL_ALIGNMENT = 16;
+/** The frame lies behind its list and net buffer, and the MDL behind the frame. */
+const DATA_AT = NET_BUFFER_LIST.size + NET_BUFFER.size;
 
 /** A copy on its way to a binding. */
 interface Waiting {
@@ -77,19 +77,18 @@ class Loopback {
 
   #copy(binding: Binding, of: Address, buffer: Address): Address {
     const { memory } = this.#ndis;
-    const { u8, u16, u32 } = memory;
-    const source = NET_BUFFER.at(memory, buffer);
-    const length = source.DataLength;
+    const { u8, u32 } = memory;
+    const length = dataLength(memory, buffer);
     const list = poolOf(this.#ndis.kernel).allocateZeroed(
       poolType.nonPagedNx,
-      DATA_AT + length,
+      DATA_AT + length + MDL_ALIGNMENT + mdlBytes(PAGE_SIZE - 1, length),
       NDIS_POOL_TAG,
       0,
     );
     if (list === 0) return 0;
     const copy = list + NET_BUFFER_LIST.size;
-    const mdl = list + MDL_AT;
     const data = list + DATA_AT;
+    const mdl = (data + length + MDL_ALIGNMENT - 1) & ~(MDL_ALIGNMENT - 1);
     memory.writePointer(list + NBL_FIRST_NET_BUFFER, copy);
     memory.writePointer(list + NET_BUFFER_LIST.offset.SourceHandle, binding.adapter.handle);
     u32[(list + NBL_NBL_FLAGS) >> 2] = NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET;
@@ -101,26 +100,8 @@ class Loopback {
     memory.writePointer(copy + NET_BUFFER.offset.CurrentMdl, mdl);
     memory.writePointer(copy + NET_BUFFER.offset.MdlChain, mdl);
     u32[(copy + NET_BUFFER.offset.DataLength) >> 2] = length;
-    u16[(mdl + MDL.offset.Size) >> 1] = MDL.size + 16;
-    u16[(mdl + MDL.offset.MdlFlags) >> 1] = MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA;
-    memory.writePointer(mdl + MDL.offset.MappedSystemVa, data);
-    memory.writePointer(mdl + MDL.offset.StartVa, data & ~(PAGE_SIZE - 1));
-    u32[(mdl + MDL.offset.ByteOffset) >> 2] = data & (PAGE_SIZE - 1);
-    u32[(mdl + MDL.offset.ByteCount) >> 2] = length;
-    let at = data;
-    let offset = source.CurrentMdlOffset;
-    for (
-      let from = source.CurrentMdl, count = 0;
-      from !== 0 && at < data + length && count < MDL_LIMIT;
-      count++
-    ) {
-      const view = MDL.at(memory, from);
-      const bytes = Math.max(0, Math.min(view.ByteCount - offset, data + length - at));
-      u8.copyWithin(at, view.MappedSystemVa + offset, view.MappedSystemVa + offset + bytes);
-      at += bytes;
-      offset = 0;
-      from = view.Next;
-    }
+    buildMdl(memory, mdl, data, length, MDL_SOURCE_IS_NONPAGED_POOL | MDL_MAPPED_TO_SYSTEM_VA);
+    copyFromNetBuffer(memory, buffer, 0, data, length);
     return list;
   }
 

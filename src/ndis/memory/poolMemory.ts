@@ -3,12 +3,11 @@
  * Implements "NdisAllocateMemoryWithTagPriority", "NdisAllocateGenericObject", "NdisMoveMemory" and their kin (ndis.h).
  */
 
-import { declareFunction, type Handle, poolOf } from '../../kernel/index.ts';
+import { copyBytes, declareFunction, type Handle, poolOf } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
 import { NDIS_OBJECT_TYPE_DEFAULT } from '../generated/constants/index.ts';
 import { NDIS_GENERIC_OBJECT } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
-import { copyBytes } from '../netBuffer/netBufferAccess.ts';
 
 const GENERIC_PAGE = 'ndis/nf-ndis-ndisallocategenericobject';
 

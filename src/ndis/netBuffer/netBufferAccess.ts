@@ -4,6 +4,7 @@
  * Implements "NET_BUFFER Architecture" (windows-driver-docs-pr/network).
  */
 
+import { copyBytes } from '../../kernel/index.ts';
 import type { Address, KernelMemory } from '../../memory/index.ts';
 import { mdlAddress, storePointer } from './mdl.ts';
 import {
@@ -20,30 +21,8 @@ import {
   NBL_NEXT,
 } from './offsets.ts';
 
-/** From this many bytes on, the built-in copy is faster than a loop over words. */
-const BUILT_IN_COPY = 256;
 /** MDLs in a chain; a longer chain is taken for a cycle. */
 export const MDL_CHAIN_LIMIT = 0x1_0000;
-
-/** Copies bytes inside kernel memory; the ranges may overlap. */
-export function copyBytes(memory: KernelMemory, target: Address, source: Address, length: number): void {
-  // The loop goes upward, so it must not write what it has yet to read.
-  const apart = target <= source || target >= source + length;
-  if (length < BUILT_IN_COPY && apart && ((target ^ source) & 3) === 0) {
-    const { i32, u8 } = memory;
-    const end = source + length;
-    let to = target;
-    let from = source;
-    while ((from & 3) !== 0 && from < end) u8[to++] = u8[from++];
-    for (const last = end - 3; from < last; from += 4) {
-      i32[to >> 2] = i32[from >> 2];
-      to += 4;
-    }
-    while (from < end) u8[to++] = u8[from++];
-  } else {
-    memory.u8.copyWithin(target, source, source + length);
-  }
-}
 
 /** The first net buffer of a list, or 0. */
 export function firstNetBuffer(memory: KernelMemory, nbl: Address): Address {
