@@ -3,8 +3,9 @@
  * Implements ns-ndis-_ndis_miniport_driver_characteristics.
  */
 
-import type { CallbackDeclaration, Driver } from '../../kernel/index.ts';
+import type { Driver } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { checkVersion, RequiredHandlers } from '../characteristics.ts';
 import {
   NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1,
   NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
@@ -28,7 +29,6 @@ import {
 } from '../oid/callbacks.ts';
 import { SET_OPTIONS } from '../protocol/callbacks.ts';
 import type { NDIS_STATUS } from '../status.ts';
-import { ndisVersionExists } from '../versions.ts';
 import {
   MINIPORT_CANCEL_SEND,
   MINIPORT_CHECK_FOR_HANG,
@@ -87,47 +87,37 @@ export function readMiniportCharacteristics(
   const revision = checkHeader(ndis, driver, CALL, address, rule);
   if (revision === null) return NDIS_STATUS_BAD_CHARACTERISTICS;
   const view = NDIS_MINIPORT_DRIVER_CHARACTERISTICS.at(memory, address);
-  if (!ndisVersionExists(view.MajorNdisVersion, view.MinorNdisVersion)) {
-    kernel.note(
-      CALL,
-      `${driver.name}: NDIS ${view.MajorNdisVersion}.${view.MinorNdisVersion} does not exist`,
-    );
-    return NDIS_STATUS_BAD_VERSION;
-  }
-  const missing: string[] = [];
-  const required = <F>(member: string, at: Address, declaration: CallbackDeclaration<F>) => {
-    const callback = driver.callback(at, declaration);
-    if (callback === null) missing.push(member);
-    return callback;
-  };
+  if (!checkVersion(ndis, driver, CALL, view)) return NDIS_STATUS_BAD_VERSION;
+  const required = new RequiredHandlers(driver);
+  const { missing } = required;
   const handlers = {
     setOptions: driver.callback(view.SetOptionsHandler, SET_OPTIONS),
-    initialize: required('InitializeHandlerEx', view.InitializeHandlerEx, MINIPORT_INITIALIZE),
-    halt: required('HaltHandlerEx', view.HaltHandlerEx, MINIPORT_HALT),
-    unload: required('UnloadHandler', view.UnloadHandler, MINIPORT_UNLOAD),
-    pause: required('PauseHandler', view.PauseHandler, MINIPORT_PAUSE),
-    restart: required('RestartHandler', view.RestartHandler, MINIPORT_RESTART),
-    oidRequest: required('OidRequestHandler', view.OidRequestHandler, MINIPORT_OID_REQUEST),
-    send: required(
+    initialize: required.read('InitializeHandlerEx', view.InitializeHandlerEx, MINIPORT_INITIALIZE),
+    halt: required.read('HaltHandlerEx', view.HaltHandlerEx, MINIPORT_HALT),
+    unload: required.read('UnloadHandler', view.UnloadHandler, MINIPORT_UNLOAD),
+    pause: required.read('PauseHandler', view.PauseHandler, MINIPORT_PAUSE),
+    restart: required.read('RestartHandler', view.RestartHandler, MINIPORT_RESTART),
+    oidRequest: required.read('OidRequestHandler', view.OidRequestHandler, MINIPORT_OID_REQUEST),
+    send: required.read(
       'SendNetBufferListsHandler',
       view.SendNetBufferListsHandler,
       MINIPORT_SEND_NET_BUFFER_LISTS,
     ),
-    returnLists: required(
+    returnLists: required.read(
       'ReturnNetBufferListsHandler',
       view.ReturnNetBufferListsHandler,
       MINIPORT_RETURN_NET_BUFFER_LISTS,
     ),
-    cancelSend: required('CancelSendHandler', view.CancelSendHandler, MINIPORT_CANCEL_SEND),
+    cancelSend: required.read('CancelSendHandler', view.CancelSendHandler, MINIPORT_CANCEL_SEND),
     checkForHang: driver.callback(view.CheckForHangHandlerEx, MINIPORT_CHECK_FOR_HANG),
     reset: driver.callback(view.ResetHandlerEx, MINIPORT_RESET),
-    devicePnPEventNotify: required(
+    devicePnPEventNotify: required.read(
       'DevicePnPEventNotifyHandler',
       view.DevicePnPEventNotifyHandler,
       MINIPORT_DEVICE_PNP_EVENT_NOTIFY,
     ),
-    shutdown: required('ShutdownHandlerEx', view.ShutdownHandlerEx, MINIPORT_SHUTDOWN),
-    cancelOidRequest: required(
+    shutdown: required.read('ShutdownHandlerEx', view.ShutdownHandlerEx, MINIPORT_SHUTDOWN),
+    cancelOidRequest: required.read(
       'CancelOidRequestHandler',
       view.CancelOidRequestHandler,
       MINIPORT_CANCEL_OID_REQUEST,

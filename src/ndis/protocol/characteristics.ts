@@ -3,8 +3,9 @@
  * Implements ns-ndis-_ndis_protocol_driver_characteristics.
  */
 
-import type { CallbackDeclaration, Driver } from '../../kernel/index.ts';
+import type { Driver } from '../../kernel/index.ts';
 import { type Address, readUnicodeString } from '../../memory/index.ts';
+import { checkVersion, RequiredHandlers } from '../characteristics.ts';
 import {
   NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS,
   NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_1,
@@ -20,7 +21,6 @@ import { checkHeader, type HeaderRule } from '../objectHeader.ts';
 import { PROTOCOL_DIRECT_OID_REQUEST_COMPLETE, PROTOCOL_OID_REQUEST_COMPLETE } from '../oid/callbacks.ts';
 import { PROTOCOL_STATUS_EX } from '../status/callbacks.ts';
 import type { NDIS_STATUS } from '../status.ts';
-import { ndisVersionExists } from '../versions.ts';
 import {
   PROTOCOL_BIND_ADAPTER_EX,
   PROTOCOL_CLOSE_ADAPTER_COMPLETE_EX,
@@ -71,43 +71,37 @@ export function readProtocolCharacteristics(
   const revision = checkHeader(ndis, driver, CALL, address, rule);
   if (revision === null) return NDIS_STATUS_BAD_CHARACTERISTICS;
   const view = NDIS_PROTOCOL_DRIVER_CHARACTERISTICS.at(memory, address);
-  if (!ndisVersionExists(view.MajorNdisVersion, view.MinorNdisVersion)) {
-    kernel.note(
-      CALL,
-      `${driver.name}: NDIS ${view.MajorNdisVersion}.${view.MinorNdisVersion} does not exist`,
-    );
-    return NDIS_STATUS_BAD_VERSION;
-  }
-  const missing: string[] = [];
-  const required = <F>(member: string, at: Address, declaration: CallbackDeclaration<F>) => {
-    const callback = driver.callback(at, declaration);
-    if (callback === null) missing.push(member);
-    return callback;
-  };
-  const bind = required('BindAdapterHandlerEx', view.BindAdapterHandlerEx, PROTOCOL_BIND_ADAPTER_EX);
-  const unbind = required('UnbindAdapterHandlerEx', view.UnbindAdapterHandlerEx, PROTOCOL_UNBIND_ADAPTER_EX);
-  const openComplete = required(
+  if (!checkVersion(ndis, driver, CALL, view)) return NDIS_STATUS_BAD_VERSION;
+  const required = new RequiredHandlers(driver);
+  const { missing } = required;
+  const bind = required.read('BindAdapterHandlerEx', view.BindAdapterHandlerEx, PROTOCOL_BIND_ADAPTER_EX);
+  const unbind = required.read(
+    'UnbindAdapterHandlerEx',
+    view.UnbindAdapterHandlerEx,
+    PROTOCOL_UNBIND_ADAPTER_EX,
+  );
+  const openComplete = required.read(
     'OpenAdapterCompleteHandlerEx',
     view.OpenAdapterCompleteHandlerEx,
     PROTOCOL_OPEN_ADAPTER_COMPLETE_EX,
   );
-  const closeComplete = required(
+  const closeComplete = required.read(
     'CloseAdapterCompleteHandlerEx',
     view.CloseAdapterCompleteHandlerEx,
     PROTOCOL_CLOSE_ADAPTER_COMPLETE_EX,
   );
-  const netPnPEvent = required('NetPnPEventHandler', view.NetPnPEventHandler, PROTOCOL_NET_PNP_EVENT);
-  const oidRequestComplete = required(
+  const netPnPEvent = required.read('NetPnPEventHandler', view.NetPnPEventHandler, PROTOCOL_NET_PNP_EVENT);
+  const oidRequestComplete = required.read(
     'OidRequestCompleteHandler',
     view.OidRequestCompleteHandler,
     PROTOCOL_OID_REQUEST_COMPLETE,
   );
-  const receive = required(
+  const receive = required.read(
     'ReceiveNetBufferListsHandler',
     view.ReceiveNetBufferListsHandler,
     PROTOCOL_RECEIVE_NET_BUFFER_LISTS,
   );
-  const sendComplete = required(
+  const sendComplete = required.read(
     'SendNetBufferListsCompleteHandler',
     view.SendNetBufferListsCompleteHandler,
     PROTOCOL_SEND_NET_BUFFER_LISTS_COMPLETE,
