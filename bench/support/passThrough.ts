@@ -7,6 +7,7 @@ import {
   type Address,
   type DriverImports,
   defineDriver,
+  KERNEL_WINDOW_HIGH,
   MediaConnectStateConnected,
   MediaDuplexStateFull,
   NDIS_INTERMEDIATE_DRIVER,
@@ -44,8 +45,6 @@ const NB_CURRENT_MDL_OFFSET = NET_BUFFER.offset.CurrentMdlOffset;
 const NB_MDL_CHAIN = NET_BUFFER.offset.MdlChain;
 const NB_DATA_OFFSET = NET_BUFFER.offset.DataOffset;
 const NB_DATA_LENGTH = NET_BUFFER.offset.DataLength;
-/** High half of every pointer into kernel memory. */
-const KERNEL_WINDOW_HIGH = 0xffff8000 | 0;
 const TAG = 0x73615062;
 /** Own lists of a bridge, made once. */
 const OWN_LISTS = 512;

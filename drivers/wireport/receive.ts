@@ -6,6 +6,7 @@
 import {
   type Address,
   type FrameBatch,
+  KERNEL_WINDOW_HIGH,
   NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
   NET_BUFFER,
   NET_BUFFER_LIST,
@@ -18,8 +19,6 @@ import { countGroupFrame } from './statistics.ts';
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;
 const NBL_BUFFER = NET_BUFFER_LIST.offset.MiniportReserved;
-/** High half of every pointer into kernel memory. */
-const KERNEL_WINDOW_HIGH = 0xffff8000 | 0;
 const NB_DATA_LENGTH = NET_BUFFER.offset.DataLength;
 /** Batches taken in one DPC; what is left comes with the next, so that one busy wire does not starve the others. */
 const BATCHES_PER_DPC = 8;

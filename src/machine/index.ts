@@ -31,7 +31,7 @@ export {
 export * from '../kernel/generated/constants/index.ts';
 export * from '../kernel/generated/structures/index.ts';
 export type { Address, Fields, KernelMemory, Structure, View } from '../memory/index.ts';
-export { readAnsiString, readUnicodeString } from '../memory/index.ts';
+export { KERNEL_WINDOW_HIGH, readAnsiString, readUnicodeString } from '../memory/index.ts';
 export { type NDIS_STATUS, type NdisLibrary, type NdisOptions, oidName, statusName } from '../ndis/index.ts';
 export * from '../ndis/generated/constants/index.ts';
 export * from '../ndis/generated/structures/index.ts';
