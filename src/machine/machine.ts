@@ -32,9 +32,10 @@ import type { Address } from '../memory/index.ts';
 import {
   attachRoutineSource,
   completeForDrivers,
+  createAdapter,
   createNdis,
   inventoryOf,
-  MiniportAdapter,
+  type MiniportAdapter,
   type MiniportDriver,
   NdisHaltDeviceDisabled,
   type NdisLibrary,
@@ -219,10 +220,7 @@ export class Machine {
         );
       }
     }
-    const index = inventory.nextIfIndex++;
-    const adapter = new MiniportAdapter(miniport, adapterGuid(index), options.name, index);
-    this.ndis.register(adapter);
-    inventory.addAdapter(adapter);
+    const adapter = createAdapter(this.ndis, miniport, adapterGuid, options.name);
     const key = registryOf(this.kernel).create(adapter.configurationKeyPath);
     for (const [value, data] of Object.entries(options.parameters ?? {})) key.set(value, data);
     if (options.wire !== undefined) this.#attachWire(adapter, options.wire);

@@ -15,6 +15,7 @@ export {
 } from './memory/sharedMemoryProvider.ts';
 export * from './miniport/callbacks.ts';
 export * from './miniport/miniportAdapter.ts';
+export * from './miniport/createAdapter.ts';
 export * from './inventory.ts';
 export * from './stack/queue.ts';
 export * from './create.ts';

@@ -22,9 +22,9 @@ import {
 import * as ndisFunctions from '../../src/ndis/functions.ts';
 import * as ndisStructures from '../../src/ndis/generated/structures/index.ts';
 import {
+  createAdapter,
   createNdis,
-  inventoryOf,
-  MiniportAdapter,
+  type MiniportAdapter,
   type MiniportDriver,
   type NdisLibrary,
   type NdisOptions,
@@ -111,10 +111,7 @@ export function createTestNdis(options: KernelOptions & { readonly ndis?: NdisOp
     events: base.events,
     createDriver,
     addAdapter: (miniport, name) => {
-      const inventory = inventoryOf(ndis);
-      const adapter = new MiniportAdapter(miniport, `{${name}}`, name, inventory.nextIfIndex++);
-      ndis.register(adapter);
-      inventory.addAdapter(adapter);
+      const adapter = createAdapter(ndis, miniport, `{${name}}`, name);
       queueOperation(ndis, adapter, { kind: 'initialize', event: 0 });
       return adapter;
     },

@@ -3,13 +3,7 @@
  * Implements the nf-ndis-ndisim* pages and "Initializing an Intermediate Driver" (network).
  */
 
-import {
-  type Context,
-  declareFunction,
-  type Handle,
-  procedure,
-  type TextPointer,
-} from '../../kernel/index.ts';
+import { type Context, declareFunction, type Handle, type TextPointer } from '../../kernel/index.ts';
 import { type Address, readUnicodeString } from '../../memory/index.ts';
 import { createEvent, signalEvent } from '../events.ts';
 import {
@@ -20,6 +14,7 @@ import {
 } from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
+import { createAdapter } from '../miniport/createAdapter.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { MiniportDriver } from '../miniport/miniportDriver.ts';
 import { Binding, ProtocolDriver } from '../protocol/protocolDriver.ts';
@@ -58,15 +53,6 @@ export const NdisIMAssociateMiniport = declareFunction('ndis', {
     },
 });
 
-const initializeInstance = procedure<NdisLibrary, { readonly events: Address[] }>(
-  'NdisIMInitializeDeviceInstanceEx',
-  {
-    start: (ndis, locals, step) =>
-      step.run('over', waitForOperations, ndis, { events: locals.events, index: 0 }),
-    over: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),
-  },
-);
-
 /**
  * NdisIMInitializeDeviceInstanceEx: starts a virtual miniport, whose MiniportInitializeEx runs inside the call or
  * later; the seed chooses. Called from ProtocolBindAdapterEx after the underlying adapter is open. IRQL PASSIVE_LEVEL;
@@ -98,15 +84,13 @@ export const NdisIMInitializeDeviceInstanceEx = declareFunction('ndis', {
       if (name === '' || inventory.adaptersByName.has(`\\DEVICE\\${name.toUpperCase()}`)) {
         return Promise.resolve(name === '' ? NDIS_STATUS_FAILURE : NDIS_STATUS_NOT_ACCEPTED);
       }
-      const adapter = new MiniportAdapter(miniport, name, name, inventory.nextIfIndex++);
+      const adapter = createAdapter(ndis, miniport, name, name);
       adapter.deviceContext = DeviceContext;
-      ndis.register(adapter);
-      inventory.addAdapter(adapter);
       const inline = ndis.kernel.random.chance(1, 2);
       const event = inline ? createEvent(ndis.kernel) : 0;
       queueOperation(ndis, adapter, { kind: 'initialize', event });
       if (!inline) return Promise.resolve(NDIS_STATUS_SUCCESS);
-      return ndis.kernel.scheduler.execute(initializeInstance, ndis, { events: [event] });
+      return ndis.kernel.scheduler.execute(waitForOperations, ndis, { events: [event], index: 0 });
     },
 });
 
@@ -156,15 +140,6 @@ export const NdisIMCancelInitializeDeviceInstance = declareFunction('ndis', {
     },
 });
 
-const deinitializeInstance = procedure<NdisLibrary, { readonly adapter: Address; readonly event: Address }>(
-  'NdisIMDeInitializeDeviceInstance',
-  {
-    start: (ndis, locals, step) =>
-      step.run('over', waitForOperations, ndis, { events: [locals.event], index: 0 }),
-    over: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),
-  },
-);
-
 /**
  * NdisIMDeInitializeDeviceInstance: takes a virtual miniport down: the protocols above are unbound, then MiniportHaltEx
  * runs; the call returns when that is over. IRQL PASSIVE_LEVEL; waits.
@@ -184,7 +159,7 @@ export const NdisIMDeInitializeDeviceInstance = declareFunction('ndis', {
       if (adapter === null || adapter.halted) return Promise.resolve(NDIS_STATUS_FAILURE);
       const event = createEvent(ndis.kernel);
       queueOperation(ndis, adapter, { kind: 'halt', action: NdisHaltDeviceInstanceDeInitialized, event });
-      return ndis.kernel.scheduler.execute(deinitializeInstance, ndis, { adapter: adapter.handle, event });
+      return ndis.kernel.scheduler.execute(waitForOperations, ndis, { events: [event], index: 0 });
     },
 });
 
