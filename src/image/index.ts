@@ -1,0 +1,5 @@
+/**
+ * Floor `image`: PE images as drivers.
+ */
+
+export {};

@@ -1,0 +1,7 @@
+/**
+ * Floor `x64`: machine code, from bytes to WebAssembly. Reading order: registers, instructions, the host.
+ */
+
+export * from './state.ts';
+export * from './instruction.ts';
+export * from './host.ts';
