@@ -90,8 +90,8 @@ export interface DeclarationFacts {
   readonly page: string;
 }
 
-/** The module that exports a function. */
-export type Library = 'ndis' | 'ntoskrnl' | 'hal';
+/** The module that exports a function; `ndisbox` is ours, what real hardware would be to a miniport. */
+export type Library = 'ndis' | 'ntoskrnl' | 'hal' | 'ndisbox';
 
 /** A declared function: `implement` makes it for one driver of one machine. */
 export interface FunctionDeclaration<C, F> extends DeclarationFacts {

@@ -7,6 +7,7 @@ import type * as kernelFunctions from '../kernel/functions.ts';
 import type { DRIVER_OBJECT, Imports, NTSTATUS, UNICODE_STRING } from '../kernel/index.ts';
 import type { Address, KernelMemory, Structure, View } from '../memory/index.ts';
 import type * as ndisFunctions from '../ndis/functions.ts';
+import type * as ringFunctions from './ring/ringFunctions.ts';
 import type { WireDevice } from './wireDevice.ts';
 
 /** A pointer-sized variable in the data of a driver: where a handle is written. */
@@ -22,6 +23,8 @@ export interface DriverImports {
   readonly ndis: Imports<typeof ndisFunctions>;
   /** The functions of ntoskrnl.exe and hal.dll, and the macros of their headers. */
   readonly ntoskrnl: Imports<typeof kernelFunctions>;
+  /** The functions of ndisbox.sys: the wire as compiled miniports see it. TypeScript has `wireOf`. */
+  readonly ndisbox: Imports<typeof ringFunctions>;
   /** Kernel memory. Hot code reads and writes its typed arrays. */
   readonly memory: KernelMemory;
   /** A variable of eight bytes in the driver's data; freed when the driver is unloaded. */

@@ -9,6 +9,7 @@ import { type Address, poolType, type Structure, type View } from '../memory/ind
 import * as ndisFunctions from '../ndis/functions.ts';
 import { MiniportAdapter, type NdisLibrary } from '../ndis/index.ts';
 import type { Cell, DriverImports } from './driverImage.ts';
+import * as ringFunctions from './ring/ringFunctions.ts';
 import type { WireDevice } from './wireDevice.ts';
 
 /** `MDat` as a pool tag: the data of TypeScript drivers. */
@@ -22,6 +23,7 @@ export interface ImportParts {
   /** Told of memory of a driver's data, which is freed when the driver is unloaded. */
   readonly keep: (driver: Driver, address: Address) => void;
   readonly wireOf: (adapter: MiniportAdapter) => WireDevice | null;
+  readonly rings: ringFunctions.RingHost;
 }
 
 /** Makes the imports of `driver`. */
@@ -38,6 +40,7 @@ export function createImports(parts: ImportParts, driver: Driver): DriverImports
   return {
     ndis: seam.imports(ndisFunctions, ndis, driver),
     ntoskrnl: seam.imports(kernelFunctions, kernel, driver),
+    ndisbox: seam.imports(ringFunctions, parts.rings, driver),
     memory,
     data,
     cell: (initial = 0): Cell => {

@@ -49,6 +49,7 @@ import type { Wire } from '../wire/index.ts';
 import type { DriverImage } from './driverImage.ts';
 import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
 import { OpenedDevice } from './openedDevice.ts';
+import { RingHost } from './ring/ringFunctions.ts';
 import { routineSource } from './routineSource.ts';
 import { RunLoop } from './runLoop.ts';
 import { type MachineSnapshot, takeSnapshot } from './snapshot.ts';
@@ -115,6 +116,7 @@ export class Machine {
       },
       structureNamed,
     );
+    const wireOf = (adapter: MiniportAdapter): WireDevice | null => this.#wires.get(adapter) ?? null;
     this.#importParts = {
       kernel: this.kernel,
       ndis: this.ndis,
@@ -124,7 +126,8 @@ export class Machine {
         if (known === undefined) this.#data.set(driver, [address]);
         else known.push(address);
       },
-      wireOf: (adapter) => this.#wires.get(adapter) ?? null,
+      wireOf,
+      rings: new RingHost(this.kernel, this.ndis, wireOf),
     };
     attachRoutineSource(this.ndis, routineSource(this.#seam, this.ndis));
   }

@@ -10,6 +10,7 @@ export * from './capture/pcapngWriter.ts';
 export * from './capture/pcapWriter.ts';
 export * from './capture/records.ts';
 export * from './captureWire.ts';
+export * from './checksum.ts';
 export * from './faultyWire.ts';
 export * from './frameBatch.ts';
 export * from './frameQueue.ts';
