@@ -1,5 +1,10 @@
 /**
- * Floor `image`: PE images as drivers.
+ * Floor `image`: PE images as drivers. Reading order: how values cross the binary interface, what import slots lead to,
+ * what runs machine code, and how control passes.
  */
 
-export {};
+export * from './valueKinds.ts';
+export * from './convention.ts';
+export * from './thunks.ts';
+export * from './strand.ts';
+export * from './machineCode.ts';

@@ -7,6 +7,19 @@ import type { Address } from '../memory/index.ts';
 import type { CallbackDeclaration } from './declaration.ts';
 import type { Driver } from './driver.ts';
 
+/** Calls machine code; supplied by the floor that loads images. */
+export interface MachineCodeHandlers {
+  /**
+   * A function that runs the machine code at `address` with the documented parameters as numbers; null where no
+   * machine code is.
+   */
+  handlerAt(
+    driver: Driver,
+    address: Address,
+    declaration: CallbackDeclaration<unknown>,
+  ): ((...args: unknown[]) => unknown) | null;
+}
+
 /** A registered callback. `invoke` takes the documented parameters; contexts are what the driver registered. */
 export interface DriverCallback<F = (...args: never[]) => unknown> {
   readonly declaration: CallbackDeclaration<F>;

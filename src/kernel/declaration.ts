@@ -104,6 +104,15 @@ export interface FunctionDeclaration<C, F> extends DeclarationFacts {
   readonly implement: (context: C, driver: Driver) => F;
 }
 
+/**
+ * What becomes of a compiled handler with `waits: 'never'` that waits at an IRQL where it may, while functions of the
+ * host lie under it (docs/decisions/0001-control-passing.md):
+ * `split`: what it was given is its own until it passes it on, so it goes on as a thread of its own;
+ * `raise`: what it was given is taken back when it returns, so it is called at DISPATCH_LEVEL, which it has to expect;
+ * `refuse`: neither is possible, the machine stops with an error.
+ */
+export type OnWait = 'split' | 'raise' | 'refuse';
+
 /** A declared callback: what a driver registers. `F` is the type of a TypeScript handler. */
 export interface CallbackDeclaration<F> extends DeclarationFacts {
   readonly kind: 'callback';
@@ -114,6 +123,8 @@ export interface CallbackDeclaration<F> extends DeclarationFacts {
   readonly hot: boolean;
   /** It returns at another IRQL than it was called at, as documented: a cancel routine, a lock callback. */
   readonly changesIrql: boolean;
+  /** What becomes of a compiled handler that waits although its caller cannot wait for it. */
+  readonly onWait: OnWait | ((args: readonly unknown[]) => OnWait);
   /** Never set; carries the type. */
   readonly handler?: F;
 }
@@ -138,11 +149,13 @@ export function declareCallback<F>(
     readonly role: string;
     readonly hot?: boolean;
     readonly changesIrql?: boolean;
+    readonly onWait?: CallbackDeclaration<F>['onWait'];
   },
 ): CallbackDeclaration<F> {
   return {
     hot: false,
     changesIrql: false,
+    onWait: 'refuse',
     ...source,
     kind: 'callback',
     parsed: parsePrototype(source.prototype),

@@ -5,6 +5,7 @@
 
 import { type Address, KernelMemory, type PoolOptions } from '../memory/index.ts';
 import type { EventBody, TraceEvent, TraceSink } from '../trace/index.ts';
+import type { MachineCodeHandlers } from './callback.ts';
 import { Clock } from './clock.ts';
 import type { Driver } from './driver.ts';
 import { BugCheckError, MachineStoppedError, NdisboxError } from './errors.ts';
@@ -76,6 +77,9 @@ export class Kernel {
   #recentCount = 0;
   readonly #notes: Note[] = [];
   readonly #stopListeners = new Set<(reason: NdisboxError) => void>();
+
+  /** Calls machine code; null while no compiled driver was loaded. */
+  machineCode: MachineCodeHandlers | null = null;
 
   /** How many handlers that may not wait run now, one inside the other: code in them cannot await a call. */
   synchronousDepth = 0;

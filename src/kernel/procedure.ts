@@ -30,7 +30,8 @@ export type StepResult =
       readonly args: readonly unknown[];
     }
   | { readonly kind: 'run'; readonly next: string; readonly frame: Frame }
-  | { readonly kind: 'wait'; readonly next: string; readonly request: WaitRequest };
+  | { readonly kind: 'wait'; readonly next: string; readonly request: WaitRequest }
+  | { readonly kind: 'yield'; readonly next: string };
 
 /** The verbs with which a state ends. `S` is the union of the state names of its procedure. */
 export interface Step<S extends string> {
@@ -42,6 +43,8 @@ export interface Step<S extends string> {
   run<C, L extends object>(next: S, procedure: Procedure<C, L>, context: C, locals: L): StepResult;
   /** Waits; the state `next` receives STATUS_SUCCESS, STATUS_WAIT_0 + n, or STATUS_TIMEOUT. */
   wait(next: S, request: WaitRequest): StepResult;
+  /** Lets other threads run first; the state `next` receives 0. */
+  yield(next: S): StepResult;
   /** Goes on with another state at once; it receives `result`. */
   go(next: S, result?: number): StepResult;
 }
@@ -98,8 +101,15 @@ export const step: Step<string> = {
     frame: createFrame(target, context, locals),
   }),
   wait: (next, request) => ({ kind: 'wait', next, request }),
+  yield: (next) => ({ kind: 'yield', next }),
   go: (next, result = 0) => ({ kind: 'run', next, frame: createFrame(passThrough, null, { result }) }),
 };
+
+/** Lets other threads run: what a thread does whose time slice is over. */
+export const preempt: Procedure<unknown, object> = procedure('Preempt', {
+  start: (_context, _locals, verbs) => verbs.yield('over'),
+  over: (_context, _locals, verbs) => verbs.done(0),
+});
 
 const passThrough: Procedure<null, { result: number }> = {
   name: 'go',

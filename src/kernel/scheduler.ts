@@ -20,6 +20,14 @@ const MICROTASK_TURNS = 32;
 /** Pieces of work between two looks at the event loop, for signals and live wires. */
 const TURNS_PER_MACROTASK = 1024;
 
+/** Thrown before anything happened: the caller has to wait, and its host frames do not let it. Never seen by drivers. */
+export class MustSplitError extends Error {
+  constructor(what: string) {
+    super(`${what} has to wait`);
+    this.name = 'MustSplitError';
+  }
+}
+
 /** What ran, or why nothing could. */
 export type RunOutcome = 'idle' | 'stopped' | 'done';
 
@@ -34,6 +42,10 @@ export class Scheduler {
   readonly dpcs: DpcQueues;
   readonly #runner: ThreadRunner;
   #nextThreadId = 1;
+  /** Above 0 while machine code that cannot be suspended calls: what would wait throws MustSplitError instead. */
+  mustNotWait = 0;
+  #deferring = false;
+  #deferred: Thread | null = null;
   /** Resolves when the thread that runs TypeScript code gives the token back. */
   #tokenReturned: (() => void) | null = null;
   #running = false;
@@ -123,14 +135,36 @@ export class Scheduler {
    * procedure is done; the caller must await it before it calls anything else.
    */
   execute<C, L extends object>(target: Procedure<C, L>, context: C, locals: L): Promise<number> {
+    if (this.mustNotWait > 0) throw new MustSplitError(target.name);
     const thread = this.#callingThread(target.name);
     const frame = createFrame(target, context, locals);
     return new Promise((resolve) => {
       frame.settle = resolve;
       thread.frames.push(frame);
       thread.inTypeScript = false;
-      this.#runner.drive(thread);
+      if (this.#deferring) this.#deferred = thread;
+      else this.#runner.drive(thread);
     });
+  }
+
+  /**
+   * Calls `call` for machine code: procedures that it executes begin when `driveDeferred` is called, after the frames
+   * of the host under the machine code are gone.
+   */
+  deferring<R>(call: () => R): R {
+    this.#deferring = true;
+    try {
+      return call();
+    } finally {
+      this.#deferring = false;
+    }
+  }
+
+  /** Begins what was executed under `deferring`. */
+  driveDeferred(): void {
+    const thread = this.#deferred;
+    this.#deferred = null;
+    if (thread !== null) this.#runner.drive(thread);
   }
 
   /** Runs a procedure that cannot wait with its present arguments, at any IRQL, and returns its value. */
@@ -148,6 +182,7 @@ export class Scheduler {
       frame.state = asked.next;
       if (asked.kind === 'run') frames.push(asked.frame);
       else if (asked.kind === 'wait') result = this.waits.poll(this.thread, asked.request);
+      else if (asked.kind === 'yield') result = 0;
       else {
         throw new NdisboxError(
           'UNEXPECTED_CALL',

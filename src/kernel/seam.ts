@@ -95,17 +95,27 @@ export class Seam {
 
   /** One import of `driver`. */
   importFunction<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
-    // A declaration's implementation takes the parameters of its prototype; the edge below supplies exactly these.
+    return this.#marshalled(declaration, driver, this.#wrapped(declaration, context, driver));
+  }
+
+  /** The function that takes numbers, with what the options of the seam ask for. */
+  #wrapped<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
+    // A declaration's implementation takes the parameters of its prototype; its caller supplies exactly these.
     let call = declaration.implement(context, driver) as AnyFunction;
     const { checks, trace, explore, fault, observe } = this.options;
     if (observe !== undefined) call = this.#observed(declaration, call, observe);
     // A macro is the driver's own code in C: nothing crosses a seam that could be checked or traced.
-    if (declaration.inline) return this.#marshalled(declaration, driver, call);
+    if (declaration.inline) return call;
     if (checks) call = this.#checked(declaration, driver, call);
     if (trace) call = this.#traced(declaration, driver, call);
     if (fault !== undefined) call = this.#faulty(declaration, driver, call, fault);
     if (explore) call = this.#explored(call);
-    return this.#marshalled(declaration, driver, call);
+    return call;
+  }
+
+  /** One import of a compiled driver: it takes the numbers that machine code passes. */
+  machineFunction<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
+    return this.#wrapped(declaration, context, driver);
   }
 
   #marshalled<C>(declaration: AnyDeclaration<C>, driver: Driver, call: AnyFunction): AnyFunction {
@@ -270,7 +280,8 @@ export class Seam {
   }
 
   #bindCallback<F>(driver: Driver, address: Address, declaration: CallbackDeclaration<F>): DriverCallback<F> {
-    const handler = this.kernel.memory.callables.valueAt(address);
+    const compiled = this.kernel.machineCode?.handlerAt(driver, address, declaration) ?? null;
+    const handler = compiled ?? this.kernel.memory.callables.valueAt(address);
     if (typeof handler !== 'function') {
       this.kernel.report(
         'NOT_CALLABLE',
@@ -284,7 +295,9 @@ export class Seam {
     const { checks, trace, explore, observe } = this.options;
     if (observe !== undefined) invoke = this.#observed(declaration, invoke, observe);
     if (!declaration.hot && declaration.waits === 'never') invoke = this.#synchronous(invoke);
-    if (!declaration.hot || checks) invoke = this.#callbackEdge(driver, declaration, invoke);
+    if (compiled !== null) {
+      if (checks) invoke = this.#compiledEdge(driver, declaration, invoke);
+    } else if (!declaration.hot || checks) invoke = this.#callbackEdge(driver, declaration, invoke);
     if (trace) invoke = this.#tracedCallback(driver, declaration, invoke);
     if (explore) invoke = this.#explored(invoke);
     // The driver registered the handler under this declaration; its documented parameters are what it takes.
@@ -345,6 +358,24 @@ export class Seam {
       return result;
     };
     return edgeOfArity(kinds.length, handler, convert, enter, leave);
+  }
+
+  /** Machine code takes the numbers as they are; what is left to do is to check the IRQL. */
+  #compiledEdge<F>(driver: Driver, declaration: CallbackDeclaration<F>, handler: AnyFunction): AnyFunction {
+    const { kernel } = this;
+    const [lowest, highest] = irqlRange(declaration.irql);
+    const checksAfter = !declaration.changesIrql;
+    return edgeOfArity(
+      declaration.parsed.parameters.length,
+      handler,
+      (_index, value) => value,
+      () => kernel.irql,
+      (before, result) => {
+        if (checksAfter && !(result instanceof Promise)) this.#checkIrqlAfter(driver, declaration, before);
+        if (before < lowest || before > highest) this.#wrongCallbackIrql(driver, declaration);
+        return result;
+      },
+    );
   }
 
   #checkIrqlAfter<F>(driver: Driver, declaration: CallbackDeclaration<F>, before: number): void {

@@ -75,6 +75,12 @@ export class ThreadRunner {
       case 'wait':
         frame.state = asked.next;
         return this.#wait(thread, asked.request);
+      case 'yield':
+        frame.state = asked.next;
+        thread.result = 0;
+        this.#host.requeue(thread);
+        this.#host.returnToken();
+        return false;
       case 'call':
         frame.state = asked.next;
         return this.#call(thread, asked.callback.invoke as (...args: readonly unknown[]) => unknown, asked);

@@ -52,6 +52,7 @@ export type IO_COMPLETION_ROUTINE = (DeviceObject: DEVICE_OBJECT, Irp: IRP, Cont
 export const IO_COMPLETION_ROUTINE = declareCallback<IO_COMPLETION_ROUTINE>({
   prototype: 'NTSTATUS IO_COMPLETION_ROUTINE(PDEVICE_OBJECT DeviceObject, PIRP Irp, PVOID Context)',
   role: 'IoCompletion',
+  onWait: 'raise',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '2000',

@@ -14,6 +14,7 @@ import {
   MAXIMUM_WAIT_OBJECTS_EXCEEDED,
 } from '../generated/constants/bugCheck.ts';
 import { MAXIMUM_WAIT_OBJECTS, THREAD_WAIT_OBJECTS } from '../generated/constants/common.ts';
+import { STATUS_TIMEOUT } from '../generated/constants/ntstatus.ts';
 import type { KWAIT_BLOCK, LARGE_INTEGER } from '../generated/structures/common.ts';
 import { irqlName } from '../irql.ts';
 import type { Kernel } from '../kernel.ts';
@@ -67,6 +68,10 @@ export function waitFor(kernel: Kernel, request: WaitRequest): number | Promise<
   if (request.timeout === 0 && request.objects.length > 0)
     return kernel.scheduler.waits.poll(kernel.scheduler.thread, request);
   requireWaitable(kernel, request.reason, request.objects[0] ?? 0);
+  if (kernel.scheduler.mustNotWait > 0 && request.objects.length > 0) {
+    const status = kernel.scheduler.waits.poll(kernel.scheduler.thread, request);
+    if (status !== STATUS_TIMEOUT) return status;
+  }
   return kernel.scheduler.execute(waitProcedure, kernel, { request });
 }
 

@@ -91,6 +91,7 @@ export const MINIPORT_SEND_NET_BUFFER_LISTS = declareCallback<MINIPORT_SEND_NET_
   prototype:
     'VOID MINIPORT_SEND_NET_BUFFER_LISTS(NDIS_HANDLE MiniportAdapterContext, PNET_BUFFER_LIST NetBufferList, NDIS_PORT_NUMBER PortNumber, ULONG SendFlags)',
   role: 'MiniportSendNetBufferLists',
+  onWait: 'split',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
@@ -108,6 +109,7 @@ export const MINIPORT_RETURN_NET_BUFFER_LISTS = declareCallback<MINIPORT_RETURN_
   prototype:
     'VOID MINIPORT_RETURN_NET_BUFFER_LISTS(NDIS_HANDLE MiniportAdapterContext, PNET_BUFFER_LIST NetBufferLists, ULONG ReturnFlags)',
   role: 'MiniportReturnNetBufferLists',
+  onWait: 'split',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
@@ -120,6 +122,7 @@ export type MINIPORT_CANCEL_SEND = (MiniportAdapterContext: unknown, CancelId: u
 export const MINIPORT_CANCEL_SEND = declareCallback<MINIPORT_CANCEL_SEND>({
   prototype: 'VOID MINIPORT_CANCEL_SEND(NDIS_HANDLE MiniportAdapterContext, PVOID CancelId)',
   role: 'MiniportCancelSend',
+  onWait: 'split',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',

@@ -8,6 +8,7 @@ export type NET_BUFFER_ALLOCATE_MDL = (BufferSize: Address) => Address;
 export const NET_BUFFER_ALLOCATE_MDL = declareCallback<NET_BUFFER_ALLOCATE_MDL>({
   prototype: 'PMDL NET_BUFFER_ALLOCATE_MDL(PULONG BufferSize)',
   role: 'NetAllocateMdl',
+  onWait: 'raise',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
@@ -20,6 +21,7 @@ export type NET_BUFFER_FREE_MDL = (Mdl: Address) => void;
 export const NET_BUFFER_FREE_MDL = declareCallback<NET_BUFFER_FREE_MDL>({
   prototype: 'VOID NET_BUFFER_FREE_MDL(PMDL Mdl)',
   role: 'NetFreeMdl',
+  onWait: 'raise',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',

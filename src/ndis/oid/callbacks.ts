@@ -26,6 +26,7 @@ export type MINIPORT_CANCEL_OID_REQUEST = (MiniportAdapterContext: unknown, Requ
 export const MINIPORT_CANCEL_OID_REQUEST = declareCallback<MINIPORT_CANCEL_OID_REQUEST>({
   prototype: 'VOID MINIPORT_CANCEL_OID_REQUEST(NDIS_HANDLE MiniportAdapterContext, PVOID RequestId)',
   role: 'MiniportCancelOidRequest',
+  onWait: 'split',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
@@ -41,6 +42,7 @@ export const MINIPORT_DIRECT_OID_REQUEST = declareCallback<MINIPORT_DIRECT_OID_R
   prototype:
     'NDIS_STATUS MINIPORT_DIRECT_OID_REQUEST(NDIS_HANDLE MiniportAdapterContext, PNDIS_OID_REQUEST OidRequest)',
   role: 'MiniportDirectOidRequest',
+  onWait: 'raise',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.1',
@@ -55,6 +57,7 @@ export type MINIPORT_CANCEL_DIRECT_OID_REQUEST = (
 export const MINIPORT_CANCEL_DIRECT_OID_REQUEST = declareCallback<MINIPORT_CANCEL_DIRECT_OID_REQUEST>({
   prototype: 'VOID MINIPORT_CANCEL_DIRECT_OID_REQUEST(NDIS_HANDLE MiniportAdapterContext, PVOID RequestId)',
   role: 'MiniportCancelDirectOidRequest',
+  onWait: 'split',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.1',
@@ -70,6 +73,7 @@ export const MINIPORT_SYNCHRONOUS_OID_REQUEST = declareCallback<MINIPORT_SYNCHRO
   prototype:
     'NDIS_STATUS MINIPORT_SYNCHRONOUS_OID_REQUEST(NDIS_HANDLE MiniportAdapterContext, PNDIS_OID_REQUEST OidRequest)',
   role: 'MiniportSynchronousOidRequest',
+  onWait: 'raise',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.80',
@@ -86,6 +90,7 @@ export const PROTOCOL_OID_REQUEST_COMPLETE = declareCallback<PROTOCOL_OID_REQUES
   prototype:
     'VOID PROTOCOL_OID_REQUEST_COMPLETE(NDIS_HANDLE ProtocolBindingContext, PNDIS_OID_REQUEST OidRequest, NDIS_STATUS Status)',
   role: 'ProtocolOidRequestComplete',
+  onWait: 'split',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
@@ -102,6 +107,7 @@ export const PROTOCOL_DIRECT_OID_REQUEST_COMPLETE = declareCallback<PROTOCOL_DIR
   prototype:
     'VOID PROTOCOL_DIRECT_OID_REQUEST_COMPLETE(NDIS_HANDLE ProtocolBindingContext, PNDIS_OID_REQUEST OidRequest, NDIS_STATUS Status)',
   role: 'ProtocolDirectOidRequestComplete',
+  onWait: 'split',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.1',

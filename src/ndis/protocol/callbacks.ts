@@ -2,6 +2,7 @@
 
 import { declareCallback } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { NDIS_RECEIVE_FLAGS_RESOURCES } from '../generated/constants/common.ts';
 import type { NDIS_BIND_PARAMETERS, NET_PNP_EVENT_NOTIFICATION } from '../generated/structures/index.ts';
 import type { NDIS_STATUS } from '../status.ts';
 
@@ -112,6 +113,7 @@ export const PROTOCOL_RECEIVE_NET_BUFFER_LISTS = declareCallback<PROTOCOL_RECEIV
   prototype:
     'VOID PROTOCOL_RECEIVE_NET_BUFFER_LISTS(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LIST NetBufferLists, NDIS_PORT_NUMBER PortNumber, ULONG NumberOfNetBufferLists, ULONG ReceiveFlags)',
   role: 'ProtocolReceiveNetBufferLists',
+  onWait: (args) => ((Number(args[4]) & NDIS_RECEIVE_FLAGS_RESOURCES) === 0 ? 'split' : 'raise'),
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
@@ -130,6 +132,7 @@ export const PROTOCOL_SEND_NET_BUFFER_LISTS_COMPLETE =
     prototype:
       'VOID PROTOCOL_SEND_NET_BUFFER_LISTS_COMPLETE(NDIS_HANDLE ProtocolBindingContext, PNET_BUFFER_LIST NetBufferList, ULONG SendCompleteFlags)',
     role: 'ProtocolSendNetBufferListsComplete',
+    onWait: 'split',
     irql: '<=DISPATCH_LEVEL',
     waits: 'never',
     since: '6.0',

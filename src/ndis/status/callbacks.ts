@@ -12,6 +12,7 @@ export const PROTOCOL_STATUS_EX = declareCallback<PROTOCOL_STATUS_EX>({
   prototype:
     'VOID PROTOCOL_STATUS_EX(NDIS_HANDLE ProtocolBindingContext, PNDIS_STATUS_INDICATION StatusIndication)',
   role: 'ProtocolStatusEx',
+  onWait: 'raise',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',

@@ -1,0 +1,556 @@
+/**
+ * Machine code of one machine as the kernel sees it: calls into compiled drivers and out of them, waits, suspension
+ * and splitting. Implements docs/decisions/0001-control-passing.md: a call into machine code is a handler like any
+ * other, which returns its result or, where it waits, a promise of it.
+ */
+
+import {
+  type AnyFunction,
+  APC_LEVEL,
+  type CallbackDeclaration,
+  DISPATCH_LEVEL,
+  type Driver,
+  type DriverCallback,
+  type Kernel,
+  lowerIrql,
+  type MachineCodeHandlers,
+  MustSplitError,
+  NdisboxError,
+  pagesOf,
+  preempt,
+  procedure,
+  RaisedStatusError,
+  raiseIrql,
+} from '../kernel/index.ts';
+import { type Address, KERNEL_WINDOW_HIGH, PAGE_EXECUTE } from '../memory/index.ts';
+import {
+  type Access,
+  CALL_RETURN,
+  CALL_STOP,
+  type CallOutcome,
+  type EngineHost,
+  type Exit,
+  STATE_FLAGS,
+  STATE_FUEL,
+  STATE_GS_BASE,
+  STATE_MXCSR,
+  STATE_RIP,
+} from '../x64/index.ts';
+import { Convention, type PointerConversion } from './convention.ts';
+import { type Leave, type Strand, StrandPool } from './strand.ts';
+import { HostFunction, plainFunction } from './thunks.ts';
+import { parameterKinds, type ValueKind, valueKind } from './valueKinds.ts';
+
+/** Runs machine code from the registers in memory. */
+export interface CodeEngine {
+  run(): Exit;
+}
+
+/** What the machine supplies: everything that is no business of control. */
+export interface MachineCodeParts {
+  readonly kernel: Kernel;
+  readonly createEngine: (host: EngineHost) => CodeEngine;
+  readonly pointers: PointerConversion;
+  readonly translate: EngineHost['translate'];
+  /** Address of the KPCR of a processor. */
+  readonly kpcr: (processor: number) => Address;
+  readonly ports?: Pick<EngineHost, 'readPort' | 'writePort'>;
+}
+
+/** Instructions between two looks at other work. */
+const SLICE = 100_000;
+/** Instructions that count as one unit of 100 ns of machine time: a processor of 3 GHz at one per cycle or so. */
+const INSTRUCTIONS_PER_UNIT = 256;
+/** Instructions without a call of the host after which a loop counts as endless. */
+const SPIN_LIMIT = 2_000_000_000;
+const WORD_FUEL = STATE_FUEL >> 2;
+const WORD_RIP = STATE_RIP >> 2;
+/** Deepest nesting of functions of the host and machine code; each level takes part of the host's own stack. */
+const NESTING_LIMIT = 200;
+const DEFAULT_FLAGS = 0x202;
+const DEFAULT_MXCSR = 0x1f80;
+
+/** The value behind the callable address to which the outermost function of an activation returns. */
+class ReturnMark {}
+
+export class MachineCode implements EngineHost, MachineCodeHandlers {
+  readonly kernel: Kernel;
+  readonly convention: Convention;
+  readonly #parts: MachineCodeParts;
+  readonly #engine: CodeEngine;
+  readonly #strands: StrandPool;
+  readonly #back: Address;
+  /** The strand whose registers are in memory. */
+  #current: Strand | null = null;
+  #depth = 0;
+  /** Why `call` stopped the engine. */
+  #leave: Leave = 'returned';
+  /** What the strand that stopped waits for. */
+  #awaited: Promise<unknown> | null = null;
+  #awaitedResult: ValueKind = 'none';
+  /** Fuel when machine time was last brought up to date. */
+  #fuelMark = 0;
+  #instructions = 0;
+  readonly #plain = new WeakMap<AnyFunction, HostFunction>();
+
+  constructor(parts: MachineCodeParts) {
+    this.#parts = parts;
+    this.kernel = parts.kernel;
+    this.convention = new Convention(parts.kernel.memory, parts.pointers);
+    this.#engine = parts.createEngine(this);
+    this.#strands = new StrandPool(parts.kernel.memory, pagesOf(parts.kernel));
+    this.#back = parts.kernel.memory.callables.addressOf(new ReturnMark(), 'kernel');
+  }
+
+  /** The strand that runs, innermost; null outside of machine code. */
+  get current(): Strand | null {
+    return this.#current;
+  }
+
+  /** A handler that runs the machine code at `address`, with the numbers that the library passes. */
+  handlerAt(driver: Driver, address: Address, declaration: CallbackDeclaration<unknown>): AnyFunction | null {
+    if (!this.isCode(address)) return null;
+    const kinds = parameterKinds(declaration.parsed);
+    const result = valueKind(declaration.parsed.returns);
+    const name = `${declaration.role} of ${driver.name}`;
+    const entry: Entry = { address, kinds, result, name, driver, declaration };
+    if (declaration.waits !== 'never') return (...args) => this.#enterWaiting(entry, args);
+    const { onWait } = declaration;
+    if (onWait === 'raise') return (...args) => this.#enterRaised(entry, args);
+    if (typeof onWait === 'string') return (...args) => this.#enter(entry, args, true);
+    return (...args) =>
+      onWait(args) === 'raise' ? this.#enterRaised(entry, args) : this.#enter(entry, args, true);
+  }
+
+  /** Whether an address lies in a page with machine code. */
+  isCode(address: Address): boolean {
+    return pagesOf(this.kernel).allows(address, 1, PAGE_EXECUTE);
+  }
+
+  #enterWaiting(entry: Entry, args: readonly unknown[]): unknown {
+    // A handler that may wait is called by the run loop, which can wait for it, or by nobody.
+    return this.#enter(entry, args, this.#current !== null);
+  }
+
+  /** Nobody can wait for the handler, and what it was given is taken back when it returns: it runs at DISPATCH_LEVEL. */
+  #enterRaised(entry: Entry, args: readonly unknown[]): unknown {
+    const { kernel } = this;
+    if (kernel.irql >= DISPATCH_LEVEL) return this.#enter(entry, args, true);
+    const before = raiseIrql(kernel, DISPATCH_LEVEL);
+    const result = this.#enter(entry, args, true);
+    lowerIrql(kernel, before);
+    return result;
+  }
+
+  /** Calls machine code. Gives its result, or a promise of it where it waits and the caller can. */
+  #enter(entry: Entry, args: readonly unknown[], synchronous: boolean): unknown {
+    const { kernel } = this;
+    if (kernel.stopReason !== null) kernel.refuse();
+    if (this.#depth >= NESTING_LIMIT) this.#tooDeep(entry);
+    const outer = this.#current;
+    // At DISPATCH_LEVEL nothing can be suspended, so the callee uses the stack of its caller.
+    if (outer !== null && kernel.irql >= DISPATCH_LEVEL) return this.#enterSameStack(outer, entry, args);
+    const strand = this.#takeStrand(entry);
+    if (outer !== null) this.#strands.save(outer);
+    strand.synchronous = synchronous;
+    strand.below = outer;
+    strand.name = entry.name;
+    strand.spinning = 0;
+    this.#prepareState();
+    this.#current = strand;
+    this.convention.enter(strand.stackHigh, this.#back, entry.kinds, args);
+    this.#jump(entry.address);
+    this.#depth++;
+    if (synchronous) kernel.synchronousDepth++;
+    let result: unknown;
+    try {
+      result = this.#runStrand(strand, entry);
+    } finally {
+      this.#depth--;
+      if (synchronous) kernel.synchronousDepth--;
+      this.#current = outer;
+      if (outer !== null) this.#resumeOuter(outer);
+    }
+    if (outer === null) kernel.scheduler.driveDeferred();
+    return result;
+  }
+
+  #enterSameStack(outer: Strand, entry: Entry, args: readonly unknown[]): unknown {
+    const { convention } = this;
+    const { i32 } = this.kernel.memory;
+    const stack = convention.stackPointer;
+    const ripLow = i32[WORD_RIP];
+    const synchronous = outer.synchronous;
+    outer.synchronous = true;
+    convention.enter(stack, this.#back, entry.kinds, args);
+    this.#jump(entry.address);
+    this.#depth++;
+    try {
+      const left = this.#run(outer);
+      if (left !== 'returned') throw this.#cannotSplit(entry);
+      return convention.result(entry.result);
+    } finally {
+      this.#depth--;
+      outer.synchronous = synchronous;
+      convention.stackPointer = stack;
+      this.#jump(ripLow);
+    }
+  }
+
+  #resumeOuter(outer: Strand): void {
+    const fuel = this.kernel.memory.i32[WORD_FUEL];
+    this.#strands.restore(outer);
+    // Fuel belongs to the processor's slice, not to the strand.
+    this.kernel.memory.i32[WORD_FUEL] = fuel;
+  }
+
+  #takeStrand(entry: Entry): Strand {
+    const strand = this.#strands.take();
+    if (strand !== null) return strand;
+    return this.#tooDeep(entry);
+  }
+
+  #tooDeep(entry: Entry): never {
+    return this.kernel.bugCheck(
+      0x7f,
+      [8, 0, 0, 0],
+      `the kernel stack is used up at ${entry.name}: drivers call one another without end; return before calling again`,
+    );
+  }
+
+  /** Registers of a new activation. */
+  #prepareState(): void {
+    const { memory } = this.kernel;
+    memory.i32[STATE_FLAGS >> 2] = DEFAULT_FLAGS;
+    memory.i32[STATE_MXCSR >> 2] = DEFAULT_MXCSR;
+    this.#setProcessor();
+    if (this.#current === null) this.#refuel();
+  }
+
+  /** gs: is the KPCR of the processor that runs. */
+  #setProcessor(): void {
+    const { memory, scheduler } = this.kernel;
+    memory.i32[STATE_GS_BASE >> 2] = this.#parts.kpcr(scheduler.processor.number);
+    memory.i32[(STATE_GS_BASE >> 2) + 1] = KERNEL_WINDOW_HIGH;
+  }
+
+  #jump(address: Address): void {
+    const { i32 } = this.kernel.memory;
+    i32[WORD_RIP] = address;
+    i32[WORD_RIP + 1] = KERNEL_WINDOW_HIGH;
+  }
+
+  #refuel(): void {
+    this.kernel.memory.i32[WORD_FUEL] = SLICE;
+    this.#fuelMark = SLICE;
+  }
+
+  /** Lets machine time pass for the instructions that ran since the last look. */
+  #passTime(): void {
+    const fuel = this.kernel.memory.i32[WORD_FUEL];
+    this.#instructions += this.#fuelMark - fuel;
+    this.#fuelMark = fuel;
+    if (this.#instructions < INSTRUCTIONS_PER_UNIT) return;
+    const units = Math.floor(this.#instructions / INSTRUCTIONS_PER_UNIT);
+    this.#instructions -= units * INSTRUCTIONS_PER_UNIT;
+    this.kernel.clock.advance(units);
+  }
+
+  /** Runs a strand from its registers to the end of its activation, or until it has to wait. */
+  #runStrand(strand: Strand, entry: Entry): unknown {
+    const left = this.#run(strand);
+    if (left === 'returned') {
+      const result = this.convention.result(entry.result);
+      this.#strands.give(strand);
+      return result;
+    }
+    if (left === 'ended') {
+      this.#strands.give(strand);
+      return new Promise(() => {});
+    }
+    this.#strands.save(strand);
+    if (left === 'split') return this.#split(strand, entry);
+    const awaited = this.#awaited ?? Promise.resolve(0);
+    const kind = this.#awaitedResult;
+    this.#awaited = null;
+    return new Promise<number | bigint>((resolve, reject) => {
+      strand.settle = resolve;
+      strand.fail = reject;
+      this.#whenOver(strand, entry, awaited, kind);
+    });
+  }
+
+  #whenOver(strand: Strand, entry: Entry, awaited: Promise<unknown>, kind: ValueKind): void {
+    awaited.then(
+      (value: unknown) => this.#continue(strand, entry, () => this.#finishCall(kind, value)),
+      (error: unknown) => this.#continue(strand, entry, () => this.#raise(strand, error)),
+    );
+  }
+
+  /** Goes on with a strand whose wait is over; `prepare` changes its registers first. */
+  #continue(strand: Strand, entry: Entry, prepare: () => void): void {
+    const { settle, fail } = strand;
+    if (settle === null || fail === null) return;
+    try {
+      this.#strands.restore(strand);
+      this.#current = strand;
+      this.#setProcessor();
+      this.#refuel();
+      prepare();
+      const left = this.#run(strand);
+      if (left === 'returned') {
+        const result = this.convention.result(entry.result);
+        this.#strands.give(strand);
+        settle(result);
+        return;
+      }
+      if (left === 'ended') return this.#strands.give(strand);
+      this.#strands.save(strand);
+      const awaited = this.#awaited ?? Promise.resolve(0);
+      this.#awaited = null;
+      this.#whenOver(strand, entry, awaited, this.#awaitedResult);
+    } catch (error) {
+      fail(error);
+    } finally {
+      this.#current = null;
+    }
+    this.kernel.scheduler.driveDeferred();
+  }
+
+  /** The import that waited is over: back to its caller in machine code. */
+  #finishCall(kind: ValueKind, value: unknown): void {
+    const { convention } = this;
+    const { i32 } = this.kernel.memory;
+    if (kind === 'none') return;
+    convention.setResult(kind, value);
+    const stack = convention.stackPointer;
+    i32[WORD_RIP] = i32[stack >> 2];
+    i32[WORD_RIP + 1] = i32[(stack >> 2) + 1];
+    convention.stackPointer = stack + 8;
+  }
+
+  /** Runs the engine until the activation is over or has to wait. */
+  #run(strand: Strand): Leave {
+    for (;;) {
+      let exit: Exit;
+      try {
+        exit = this.#engine.run();
+      } catch (error) {
+        if (!(error instanceof RaisedStatusError)) throw error;
+        this.#raise(strand, error);
+        continue;
+      }
+      this.#passTime();
+      switch (exit.kind) {
+        case 'stopped':
+          return this.#leave;
+        case 'fuel':
+        case 'preemption': {
+          const left = this.#outOfFuel(strand);
+          if (left !== null) return left;
+          break;
+        }
+        case 'exception':
+          this.#exception(strand, exit);
+      }
+    }
+  }
+
+  /** Other work gets its turn. A strand that cannot be suspended goes on after it. */
+  #outOfFuel(strand: Strand): 'waiting' | 'split' | null {
+    const { kernel } = this;
+    this.#checkSpinning(strand);
+    this.#refuel();
+    if (kernel.irql <= APC_LEVEL && !strand.synchronous && kernel.scheduler.thread !== null) {
+      this.#awaited = kernel.scheduler.deferring(() => kernel.scheduler.execute(preempt, kernel, {}));
+      this.#awaitedResult = 'none';
+      return 'waiting';
+    }
+    this.#strands.save(strand);
+    kernel.scheduler.dpcs.preemptionPoint();
+    this.#resumeOuter(strand);
+    return null;
+  }
+
+  #checkSpinning(strand: Strand): void {
+    const { kernel } = this;
+    strand.spinning += SLICE;
+    if (strand.spinning < SPIN_LIMIT) return;
+    const where = this.describe(kernel.memory.i32[WORD_RIP]);
+    const text = `${strand.name} ran ${SPIN_LIMIT / 1e6} million instructions without a call and spins at ${where}`;
+    if (kernel.irql >= DISPATCH_LEVEL) {
+      kernel.bugCheck(
+        0x133,
+        [0, 0, 0, 0],
+        `${text} at IRQL ${kernel.irql}; wait for an event instead of a flag`,
+      );
+    }
+    throw new NdisboxError('ENDLESS_LOOP', `${text}; wait for an event instead of a flag`);
+  }
+
+  /** Names an address; replaced by the loader, which knows the images. */
+  describe: (address: Address) => string = (address) => `0x${address.toString(16)}`;
+
+  /**
+   * A strand under a host function that cannot wait has to wait: it becomes a thread of its own, and its caller goes on
+   * as if the driver had queued the work.
+   */
+  #split(strand: Strand, entry: Entry): unknown {
+    const { kernel } = this;
+    if (entry.declaration.onWait === 'refuse') throw this.#cannotSplit(entry);
+    kernel.note(
+      'split',
+      `${entry.name} waits, and its caller cannot wait for it: it goes on as a thread of its own, as if the driver had queued it`,
+    );
+    strand.synchronous = false;
+    strand.below = null;
+    const callback: DriverCallback = {
+      declaration: { ...entry.declaration, waits: 'depends' } as CallbackDeclaration<never>,
+      driver: entry.driver,
+      address: entry.address,
+      invoke: () =>
+        new Promise<number | bigint>((resolve, reject) => {
+          strand.settle = resolve;
+          strand.fail = reject;
+          this.#continue(strand, entry, () => {});
+        }),
+    };
+    kernel.scheduler.createThread(`split ${entry.name}`, splitThread, null, { callback });
+    return 0;
+  }
+
+  #cannotSplit(entry: Entry): NdisboxError {
+    return new NdisboxError(
+      'WAIT_IN_CALL',
+      `${entry.name} waits, but it has to return before its caller can go on; call it from a work item`,
+    );
+  }
+
+  // What follows is what machine code reaches: see EngineHost.
+
+  call(target: Address): CallOutcome {
+    this.#passTime();
+    const value = this.kernel.memory.callables.valueAt(target);
+    if (value instanceof HostFunction) return this.#callHost(value);
+    if (value instanceof ReturnMark) {
+      this.#leave = 'returned';
+      return CALL_STOP;
+    }
+    if (typeof value === 'function') return this.#callHost(this.#plainFunction(value as AnyFunction));
+    return this.#nowhere(target);
+  }
+
+  #callHost(target: HostFunction): CallOutcome {
+    const strand = this.#current;
+    if (strand !== null) strand.spinning = 0;
+    if (target.waits && strand !== null) return this.#callWaiting(strand, target);
+    this.convention.setResult(target.result, target.call());
+    return CALL_RETURN;
+  }
+
+  #callWaiting(strand: Strand, target: HostFunction): CallOutcome {
+    const { scheduler } = this.kernel;
+    let value: unknown;
+    if (strand.synchronous) {
+      scheduler.mustNotWait++;
+      try {
+        value = target.call();
+      } catch (error) {
+        if (!(error instanceof MustSplitError)) throw error;
+        this.#leave = 'split';
+        return CALL_STOP;
+      } finally {
+        scheduler.mustNotWait--;
+      }
+    } else value = scheduler.deferring(() => target.call());
+    if (!(value instanceof Promise)) {
+      this.convention.setResult(target.result, value);
+      return CALL_RETURN;
+    }
+    if (scheduler.thread?.state === 'terminated') {
+      this.#leave = 'ended';
+      return CALL_STOP;
+    }
+    if (strand.synchronous) {
+      throw new NdisboxError('INTERNAL', `${target.name} gave a promise where its caller cannot wait for it`);
+    }
+    this.#awaited = value;
+    this.#awaitedResult = target.result === 'none' ? 'u32' : target.result;
+    this.#leave = 'waiting';
+    return CALL_STOP;
+  }
+
+  #plainFunction(call: AnyFunction): HostFunction {
+    let known = this.#plain.get(call);
+    if (known === undefined) {
+      known = plainFunction(call.name === '' ? 'a function of the host' : call.name, call, this.convention);
+      this.#plain.set(call, known);
+    }
+    return known;
+  }
+
+  readIrql(): number {
+    return this.kernel.irql;
+  }
+
+  writeIrql(irql: number): CallOutcome {
+    const { kernel } = this;
+    if (irql >= kernel.irql) raiseIrql(kernel, irql);
+    else lowerIrql(kernel, irql);
+    return CALL_RETURN;
+  }
+
+  readPort(port: number, size: 1 | 2 | 4): number {
+    // A port without a device: the bus floats.
+    return this.#parts.ports?.readPort(port, size) ?? (size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1);
+  }
+
+  writePort(port: number, size: 1 | 2 | 4, value: number): void {
+    this.#parts.ports?.writePort(port, size, value);
+  }
+
+  translate(low: number, high: number, size: number, access: Access): Address {
+    return this.#parts.translate(low, high, size, access);
+  }
+
+  #nowhere(target: Address): CallOutcome {
+    const { callables } = this.kernel.memory;
+    const stale = callables.isStale(target) ? ', a function that was released,' : '';
+    return this.kernel.bugCheck(
+      0x50,
+      [target, 8, target, 2],
+      `${this.#current?.name ?? 'machine code'} called 0x${target.toString(16)}${stale} where no function is`,
+    );
+  }
+
+  /** An exception is raised in a strand: its registers are changed so that its handler runs, or the machine stops. */
+  #raise(_strand: Strand, error: unknown): void {
+    throw error;
+  }
+
+  /** A processor exception. */
+  #exception(strand: Strand, exit: Exit & { readonly kind: 'exception' }): void {
+    const { kernel } = this;
+    const rip = kernel.memory.i32[WORD_RIP];
+    kernel.bugCheck(
+      exit.vector === 14 ? 0x50 : 0x1e,
+      [exit.low, exit.access === 'write' ? 2 : 0, rip, exit.vector],
+      `${strand.name}: exception ${exit.vector} at ${this.describe(rip)}, address 0x${(exit.high >>> 0).toString(16)}_${(exit.low >>> 0).toString(16)}`,
+    );
+  }
+}
+
+/** A function of a driver in machine code. */
+interface Entry {
+  readonly address: Address;
+  readonly kinds: readonly ValueKind[];
+  readonly result: ValueKind;
+  readonly name: string;
+  readonly driver: Driver;
+  readonly declaration: CallbackDeclaration<unknown>;
+}
+
+const splitThread = procedure<null, { readonly callback: DriverCallback }>('SplitThread', {
+  start: (_context, locals, step) => step.call('over', locals.callback),
+  over: (_context, _locals, step, result) => step.done(result),
+});
