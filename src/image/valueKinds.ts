@@ -91,7 +91,7 @@ export function valueKind(type: string): ValueKind {
   const known = INTEGERS[type];
   if (known !== undefined) return known;
   if (NOT_POINTERS.has(type)) return 'u32';
-  if (/\*$/.test(type) || /^(P|LP)[A-Z]/.test(type)) return 'pointer';
+  if (type.endsWith('*') || /^(P|LP)[A-Z]/.test(type)) return 'pointer';
   if (/(^|_)HANDLE$/.test(type) || /(_ROUTINE|_HANDLER|_FUNCTION|_CALLBACK|_DISPATCH|_EX)$/.test(type))
     return 'pointer';
   return 'u32';
