@@ -4,4 +4,6 @@
 
 export * from './state.ts';
 export * from './instruction.ts';
+export * from './table/index.ts';
+export * from './decode.ts';
 export * from './host.ts';

@@ -56,7 +56,8 @@ export interface Instruction {
   /**
    * What it does: the Intel mnemonic in lower case, `add`, `movzx`, `pshufd`; families that differ in their condition
    * are one: `jcc`, `setcc`, `cmovcc`. String instructions are `movs`, `cmps`, `stos`, `lods`, `scas`, `ins`, `outs`.
-   * Each has one entry in the table, found by `operation`.
+   * Families that differ in size are one: `cbw`, `cwd`, `cmpxchg8b`, `movd`, `pextrd`, `pinsrd`, `pushf`, `popf`. Moves of
+   * control, debug and segment registers are `movcr`, `movdr`, `movsr`. Each has one entry in OPERATIONS.
    */
   readonly operation: string;
   /** Number of the operation in the table: dense, from 0, for dispatch. */
@@ -65,8 +66,28 @@ export interface Instruction {
   readonly size: OperandSize;
   /** 0 to 15, the low nibble of the condition's encoding; -1 where there is none. */
   readonly condition: number;
-  /** Destination first, as Intel writes them; implicit operands are not listed. */
+  /**
+   * Destination first, as Intel writes them; implicit operands are not listed. Immediates that are sign-extended by the
+   * instruction have the operation's size; control bytes, counts, ports and the numbers of `int`, `ret` and `enter`
+   * are unsigned.
+   */
   readonly operands: readonly Operand[];
   readonly lock: boolean;
+  /** Of string instructions only; elsewhere such prefixes mean nothing. */
   readonly repeat: Repeat;
+  /** Of implicit memory operands: string instructions, xlat, maskmovdqu. `none` where an explicit one has its own. */
+  readonly segment: 'none' | 'fs' | 'gs';
+  /** 4 with a 67 prefix: string instructions, loops and jrcxz count in ecx and address with esi and edi then. */
+  readonly addressSize: 4 | 8;
+  /** Number of its encoding in FORMS, -1 where invalid. */
+  readonly form: number;
+  /**
+   * -1, or the vector that its execution raises because it could not be decoded (operation `invalid`): 6 invalid
+   * opcode, 13 more than 15 bytes, 14 a byte of it lies in a page that may not be executed.
+   */
+  readonly exception: number;
+  /** Exception 14: the address of that byte. Else 0. */
+  readonly faultAddress: Address;
+  /** Of an invalid one: what it would have been, such as `fld` or `vaddps`, or why it is none. Else empty. */
+  readonly reason: string;
 }
