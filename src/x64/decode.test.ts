@@ -136,6 +136,7 @@ describe('the decoder', () => {
     expect(decoder.decode(AT + PAGE_SIZE)).toMatchObject({ exception: 14, faultAddress: AT + PAGE_SIZE });
     memory.u8.set([0xeb, 0], edge);
     expect(decoder.decode(edge)).toMatchObject({ operation: 'jmp' });
+    memory.u8[memory.size - 1] = 0x90;
     expect(new Decoder(memory).decode(memory.size - 1).exception).toBe(-1);
     memory.u8[memory.size - 1] = 0xe8;
     expect(new Decoder(memory).decode(memory.size - 1)).toMatchObject({

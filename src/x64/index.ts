@@ -6,4 +6,5 @@ export * from './state.ts';
 export * from './instruction.ts';
 export * from './table/index.ts';
 export * from './decode.ts';
+export * from './disassemble.ts';
 export * from './host.ts';

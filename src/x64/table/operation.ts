@@ -158,6 +158,8 @@ export interface Form {
   /** The whole ModRM byte, -1 for any. */
   readonly fixedModrm: number;
   readonly operands: readonly OperandForm[];
+  /** One of them is the register of a VEX prefix. */
+  readonly hasVexRegister: boolean;
   /** SIZE_* or bytes of the operation where no operand says it; 0: the first operand. */
   readonly size: number;
   /** Operand size: 0 by prefixes, 1 is 8 unless 66 says 2, 2 is always 8. */

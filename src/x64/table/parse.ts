@@ -172,6 +172,7 @@ function parseForm(text: string, operation: Operation, number: number): Form {
     extension,
     fixedModrm,
     operands,
+    hasVexRegister: operands.some((each) => each.kind === OPERAND_VEX_REGISTER),
     size,
     default64,
     access,
