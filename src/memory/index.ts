@@ -6,6 +6,7 @@ export * from './hostValues.ts';
 export * from './layout.ts';
 export * from './memory.ts';
 export * from './pages.ts';
+export * from './pointer.ts';
 export * from './pool.ts';
 export * from './poolAccounts.ts';
 export * from './poolBlock.ts';

@@ -5,6 +5,15 @@
  */
 
 import { HostValues } from './hostValues.ts';
+import {
+  addressFromHalves,
+  highHalfOf,
+  lowHalfOf,
+  OPAQUE_RANGE_START,
+  OpaqueValues,
+  USER_WINDOW_HIGH,
+  type UserSpace,
+} from './pointer.ts';
 import { ViewCache } from './viewCache.ts';
 
 /**
@@ -60,6 +69,10 @@ export class KernelMemory {
   readonly objects = new HostValues(OBJECT_RANGE_START, 'object');
   /** Callable addresses of host functions. */
   readonly callables = new HostValues(CALLABLE_RANGE_START, 'callable');
+  /** 64-bit values that are no address of the machine. */
+  readonly opaques = new OpaqueValues();
+  /** The user address space of the moment; none until the kernel supplies it. */
+  userSpace: UserSpace = { isCurrent: () => false };
 
   /** @param size bytes; a multiple of 64 KiB, at most 1 GiB so that addresses stay below the object range. */
   constructor(size: number = 256 * 1024 * 1024) {
@@ -88,17 +101,33 @@ export class KernelMemory {
     this.data = new DataView(buffer);
   }
 
-  /** The low half of the pointer stored at `at`, which must be aligned to 8. */
+  /** The number of the pointer stored at `at`, which must be aligned to 8 (pointer.ts: which numbers there are). */
   readPointer(at: Address): Address {
-    return this.i32[at >> 2];
+    const index = at >> 2;
+    const low = this.i32[index];
+    const high = this.i32[index + 1];
+    if (high === KERNEL_WINDOW_HIGH && low >= FIRST_MAPPED_ADDRESS) return low;
+    return (low | high) === 0 ? 0 : addressFromHalves(this, low, high);
   }
 
-  /** Stores a pointer, both halves, at `at`, which must be aligned to 8. */
+  /** Stores a pointer, both halves, at `at`, which must be aligned to 8. Addresses lie in the kernel window. */
   writePointer(at: Address, value: Address): void {
-    const { i32 } = this;
     const index = at >> 2;
-    i32[index] = value;
-    // All ones for an address, which is positive; zero for NULL: without a branch on the data path.
-    i32[index + 1] = ((0 - value) >> 31) & KERNEL_WINDOW_HIGH;
+    this.i32[index] = value;
+    if (value === 0) this.i32[index + 1] = 0;
+    else if (value >= FIRST_MAPPED_ADDRESS && value < OPAQUE_RANGE_START) {
+      this.i32[index + 1] = KERNEL_WINDOW_HIGH;
+    } else this.#writeOther(index, value);
+  }
+
+  #writeOther(index: number, value: Address): void {
+    this.i32[index] = lowHalfOf(this, value);
+    this.i32[index + 1] = highHalfOf(this, value);
+  }
+
+  /** Stores a pointer into the user address space at `at`, which must be aligned to 8. */
+  writeUserPointer(at: Address, value: Address): void {
+    this.i32[at >> 2] = value;
+    this.i32[(at >> 2) + 1] = value === 0 ? 0 : USER_WINDOW_HIGH;
   }
 }

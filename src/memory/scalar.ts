@@ -3,7 +3,8 @@
  * Implements the x64 data types of the Windows binary interface: little endian, BOOLEAN is one byte.
  */
 
-import { type Address, KERNEL_WINDOW_HIGH, type KernelMemory } from './memory.ts';
+import type { Address, KernelMemory } from './memory.ts';
+import { addressFromHalves, highHalfOf, lowHalfOf } from './pointer.ts';
 
 /** What a scalar member holds. `status` is an NTSTATUS or NDIS_STATUS, always read as an unsigned number. */
 export type ScalarKind =
@@ -115,11 +116,12 @@ const boolean: ScalarAccess = {
 };
 const pointer: ScalarAccess = {
   size: 8,
-  read: (memory, at) => i32.read(memory, at),
+  read: (memory, at) =>
+    addressFromHalves(memory, Number(i32.read(memory, at)), Number(i32.read(memory, at + 4))),
   write: (memory, at, value) => {
     const address = numeric(value);
-    i32.write(memory, at, address);
-    i32.write(memory, at + 4, address === 0 ? 0 : KERNEL_WINDOW_HIGH);
+    i32.write(memory, at, lowHalfOf(memory, address));
+    i32.write(memory, at + 4, highHalfOf(memory, address));
   },
 };
 
