@@ -3,8 +3,9 @@
  * parameters to a DDI. What only the host can turn into bytes (functions, objects, texts) goes to a marshaller.
  */
 
+import type { Address } from './addressSpace.ts';
 import type { Member, Members } from './layout.ts';
-import type { Address, KernelMemory } from './memory.ts';
+import type { KernelMemory } from './memory.ts';
 import { type ScalarValue, scalars, writeBits } from './scalar.ts';
 import {
   type AnyStructure,

@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CALLABLE_RANGE_START, OBJECT_RANGE_START } from './addressSpace.ts';
 import { HOST_VALUE_LIMIT, HostValueLimitError, HostValues } from './hostValues.ts';
-import { CALLABLE_RANGE_START, OBJECT_RANGE_START } from './memory.ts';
 
 const make = () => new HostValues(OBJECT_RANGE_START, 'object');
 

@@ -3,7 +3,7 @@
  * callable functions (`memory.callables`). Implements the reserved ranges of decision 1 of the design.
  */
 
-import type { Address } from './memory.ts';
+import type { Address } from './addressSpace.ts';
 
 /** Bytes from one address to the next. */
 const SLOT_SIZE = 16;

@@ -1,5 +1,6 @@
 /** Floor `memory`: the kernel address space. Read in this order. */
 
+export * from './addressSpace.ts';
 export * from './compareLayout.ts';
 export * from './fill.ts';
 export * from './hostValues.ts';

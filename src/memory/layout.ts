@@ -3,8 +3,9 @@
  * offsets. Views, filling, descriptions, traces and checks derive from the table (decision 2 of the design).
  */
 
+import type { Address } from './addressSpace.ts';
 import { type Fields, fillAt, type Marshaller } from './fill.ts';
-import type { Address, KernelMemory } from './memory.ts';
+import type { KernelMemory } from './memory.ts';
 import { type ScalarKind, scalars } from './scalar.ts';
 import { type AnyView, describeAt, type View, viewAt } from './view.ts';
 

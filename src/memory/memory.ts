@@ -4,41 +4,18 @@
  * its high half names the window and its low half is the address.
  */
 
-import { HostValues } from './hostValues.ts';
 import {
-  addressFromHalves,
-  highHalfOf,
-  lowHalfOf,
+  type Address,
+  CALLABLE_RANGE_START,
+  FIRST_MAPPED_ADDRESS,
+  KERNEL_WINDOW_HIGH,
+  OBJECT_RANGE_START,
   OPAQUE_RANGE_START,
-  OpaqueValues,
   USER_WINDOW_HIGH,
-  type UserSpace,
-} from './pointer.ts';
+} from './addressSpace.ts';
+import { HostValues } from './hostValues.ts';
+import { addressFromHalves, highHalfOf, lowHalfOf, OpaqueValues, type UserSpace } from './pointer.ts';
 import { ViewCache } from './viewCache.ts';
-
-/**
- * A kernel address as the host holds it: the low half of the 64-bit pointer, 0 for NULL. Branded so that an
- * address and a status cannot be mixed up; a plain number (the result of arithmetic) still fits.
- */
-export type Address = number & { readonly __kind?: 'address' };
-
-/** NULL. */
-export const NULL: Address = 0;
-
-/** The first byte that may ever be mapped: the 64 KiB around NULL never are. */
-export const FIRST_MAPPED_ADDRESS = 0x1_0000;
-/** Opaque addresses of host objects (NDIS handles, TypeScript contexts) start here, one every 16 bytes. */
-export const OBJECT_RANGE_START = 0x7000_0000;
-/** Callable addresses of host functions (TypeScript handlers, exports) start here, one every 16 bytes. */
-export const CALLABLE_RANGE_START = 0x7800_0000;
-/** One past the last callable address; addresses of the host are below 2^31. */
-export const ADDRESS_LIMIT = 0x8000_0000;
-
-/** High half of every kernel pointer, as a signed 32-bit number: the window 0xFFFF8000_00000000. */
-export const KERNEL_WINDOW_HIGH = 0xffff8000 | 0;
-
-/** Bytes of a page. */
-export const PAGE_SIZE = 4096;
 
 /** Tells a freed and reused block from the one before; the pool supplies it. */
 export interface Generations {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FIRST_MAPPED_ADDRESS, KernelMemory, PAGE_SIZE } from './memory.ts';
+import { FIRST_MAPPED_ADDRESS, PAGE_SIZE } from './addressSpace.ts';
+import { KernelMemory } from './memory.ts';
 import { PAGE_GUARD, PAGE_READ, PAGE_READ_WRITE, PAGE_WRITE, PageRangeError, Pages } from './pages.ts';
 
 describe('pages', () => {

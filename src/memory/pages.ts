@@ -3,7 +3,8 @@
  * allocator of contiguous ranges. Implements decision 1 of the design; protections follow the x64 page tables.
  */
 
-import { type Address, FIRST_MAPPED_ADDRESS, type KernelMemory, PAGE_SIZE } from './memory.ts';
+import { type Address, FIRST_MAPPED_ADDRESS, PAGE_SIZE } from './addressSpace.ts';
+import type { KernelMemory } from './memory.ts';
 
 /** What may be done with a page: any sum of these. */
 export const PAGE_NONE = 0;

@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { KERNEL_WINDOW_HIGH, KernelMemory } from './memory.ts';
+import { KERNEL_WINDOW_HIGH, SHARED_DATA_WINDOW_HIGH, USER_WINDOW_HIGH } from './addressSpace.ts';
+import { KernelMemory } from './memory.ts';
 import {
   addressFromHalves,
   highHalfOf,
@@ -11,8 +12,6 @@ import {
   OPAQUE_VALUE_LIMIT,
   OpaqueValues,
   pointerText,
-  SHARED_DATA_WINDOW_HIGH,
-  USER_WINDOW_HIGH,
 } from './pointer.ts';
 import { scalars } from './scalar.ts';
 

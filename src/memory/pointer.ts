@@ -14,17 +14,15 @@
  * Nothing is mapped in the opaque range: who dereferences such a number finds no memory there.
  */
 
-import { type Address, FIRST_MAPPED_ADDRESS, KERNEL_WINDOW_HIGH, type KernelMemory } from './memory.ts';
+import {
+  type Address,
+  FIRST_MAPPED_ADDRESS,
+  KERNEL_WINDOW_HIGH,
+  OPAQUE_MASK,
+  OPAQUE_RANGE_START,
+  USER_WINDOW_HIGH,
+} from './addressSpace.ts';
 
-/** High half of every user address: the window 0x000001A0_00000000, below the end of user space. */
-export const USER_WINDOW_HIGH = 0x0000_01a0;
-/** High half of KUSER_SHARED_DATA in kernel mode: the page 0xFFFFF780_00000000. */
-export const SHARED_DATA_WINDOW_HIGH = 0xffff_f780 | 0;
-
-/** Numbers for 64-bit values that are no address of the machine start here, up to OBJECT_RANGE_START. */
-export const OPAQUE_RANGE_START = 0x6000_0000;
-/** Tells a number of the opaque range: its upper bits under OPAQUE_MASK. */
-export const OPAQUE_MASK = 0xf000_0000 | 0;
 /** Bytes from one number to the next: what is added to a wild pointer stays beside it, and is no other one. */
 const SLOT_SIZE = 0x400;
 /** Values kept; beyond it the oldest is forgotten and its number stands for the newest. */
@@ -95,13 +93,19 @@ export interface UserSpace {
   isCurrent(low: Address): boolean;
 }
 
+/** What converting needs of a memory. */
+export interface PointerSpace {
+  readonly opaques: OpaqueValues;
+  readonly userSpace: UserSpace;
+}
+
 /** Whether a number of the host stands for a 64-bit value that is no address of the machine. */
 export function isOpaque(number: Address): boolean {
   return (number & OPAQUE_MASK) === OPAQUE_RANGE_START;
 }
 
 /** The number of the host for a 64-bit value given as two signed halves. */
-export function addressFromHalves(memory: KernelMemory, low: number, high: number): Address {
+export function addressFromHalves(memory: PointerSpace, low: number, high: number): Address {
   if (high === KERNEL_WINDOW_HIGH) {
     if (low >= FIRST_MAPPED_ADDRESS) return low;
   } else if (high === 0) {
@@ -115,18 +119,18 @@ export function addressFromHalves(memory: KernelMemory, low: number, high: numbe
 }
 
 /** Low half of the 64-bit form of a number of the host. */
-export function lowHalfOf(memory: KernelMemory, number: Address): number {
+export function lowHalfOf(memory: PointerSpace, number: Address): number {
   return isOpaque(number) ? memory.opaques.lowOf(number) : number | 0;
 }
 
 /** High half of the 64-bit form of a number of the host; addresses lie in the kernel window. */
-export function highHalfOf(memory: KernelMemory, number: Address): number {
+export function highHalfOf(memory: PointerSpace, number: Address): number {
   if (isOpaque(number)) return memory.opaques.highOf(number);
   return number < 0 ? -1 : number < FIRST_MAPPED_ADDRESS ? 0 : KERNEL_WINDOW_HIGH;
 }
 
 /** A pointer as people write it: `0xFFFF8000_00012340`. */
-export function pointerText(memory: KernelMemory, number: Address): string {
+export function pointerText(memory: PointerSpace, number: Address): string {
   return halvesText(lowHalfOf(memory, number), highHalfOf(memory, number));
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Address, KernelMemory, PAGE_SIZE } from './memory.ts';
+import { type Address, PAGE_SIZE } from './addressSpace.ts';
+import { KernelMemory } from './memory.ts';
 import { PAGE_EXECUTE, Pages } from './pages.ts';
 import { Pool, type PoolOptions } from './pool.ts';
 import { type PoolFault, type PoolType, poolType, tagOfText, tagText } from './poolBlock.ts';

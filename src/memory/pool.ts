@@ -5,7 +5,8 @@
  * PAGE_SIZE crosses a page.
  */
 
-import { type Address, type Generations, PAGE_SIZE } from './memory.ts';
+import { type Address, PAGE_SIZE } from './addressSpace.ts';
+import type { Generations } from './memory.ts';
 import { PAGE_EXECUTE, PAGE_READ_WRITE, type Pages, pagesOfSize } from './pages.ts';
 import { PoolAccounts, type PoolUse } from './poolAccounts.ts';
 import { type PoolBlock, type PoolFault, type PoolFaultKind, type PoolType, poolType } from './poolBlock.ts';

@@ -3,7 +3,7 @@
  * reports.
  */
 
-import type { Address } from './memory.ts';
+import type { Address } from './addressSpace.ts';
 
 /** The pools. Executable non-paged pool is the default of old drivers; NX is what they should use. */
 export const poolType = { nonPaged: 0, paged: 1, nonPagedNx: 2 } as const;

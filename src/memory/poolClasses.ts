@@ -3,7 +3,7 @@
  * Implements the alignment rules of "ExAllocatePool2" (wdm.h).
  */
 
-import { PAGE_SIZE } from './memory.ts';
+import { PAGE_SIZE } from './addressSpace.ts';
 
 /** Blocks of each class; every class fills a page as well as its multiple of 16 allows. */
 export const CLASS_SIZES = [

@@ -2,7 +2,8 @@
  * Patterns around and in the blocks of a checked pool, as special pool and Driver Verifier use them.
  */
 
-import type { Address, KernelMemory } from './memory.ts';
+import type { Address } from './addressSpace.ts';
+import type { KernelMemory } from './memory.ts';
 
 /** Bytes that must stay as they are before and behind a block. */
 export const RED_ZONE = 16;

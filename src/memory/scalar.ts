@@ -3,7 +3,8 @@
  * Implements the x64 data types of the Windows binary interface: little endian, BOOLEAN is one byte.
  */
 
-import type { Address, KernelMemory } from './memory.ts';
+import type { Address } from './addressSpace.ts';
+import type { KernelMemory } from './memory.ts';
 import { addressFromHalves, highHalfOf, lowHalfOf } from './pointer.ts';
 
 /** What a scalar member holds. `status` is an NTSTATUS or NDIS_STATUS, always read as an unsigned number. */

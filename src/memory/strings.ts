@@ -3,7 +3,8 @@
  * Implements https://learn.microsoft.com/windows/win32/api/ntdef/ns-ntdef-_unicode_string.
  */
 
-import { type Address, KERNEL_WINDOW_HIGH, type KernelMemory } from './memory.ts';
+import { type Address, KERNEL_WINDOW_HIGH } from './addressSpace.ts';
+import type { KernelMemory } from './memory.ts';
 
 /** Bytes of UNICODE_STRING and of ANSI_STRING. */
 export const COUNTED_STRING_SIZE = 16;

@@ -2,6 +2,7 @@
 
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { FIRST_MAPPED_ADDRESS } from './addressSpace.ts';
 import {
   array,
   bits,
@@ -17,7 +18,7 @@ import {
   u32,
   u64,
 } from './layout.ts';
-import { FIRST_MAPPED_ADDRESS, KernelMemory } from './memory.ts';
+import { KernelMemory } from './memory.ts';
 import type { PointerArray, StructureArray, View } from './view.ts';
 
 interface POINT extends View {

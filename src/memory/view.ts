@@ -3,6 +3,7 @@
  * address, structure and generation, and has no room for fields of the driver's (decision 1 of the design).
  */
 
+import { type Address, FIRST_MAPPED_ADDRESS } from './addressSpace.ts';
 import type {
   GroupMember,
   Member,
@@ -11,7 +12,7 @@ import type {
   Structure,
   StructureArrayMember,
 } from './layout.ts';
-import { type Address, FIRST_MAPPED_ADDRESS, type KernelMemory } from './memory.ts';
+import type { KernelMemory } from './memory.ts';
 import { readBits, type ScalarKind, type ScalarValue, scalars, writeBits } from './scalar.ts';
 
 /** What every view has. */

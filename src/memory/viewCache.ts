@@ -3,7 +3,7 @@
  * Implements the canonical views of decision 1 of the design without keeping views alive.
  */
 
-import type { Address } from './memory.ts';
+import type { Address } from './addressSpace.ts';
 import type { AnyView } from './view.ts';
 
 /** Views already handed out, so that each stays canonical; entries of collected views are swept. */
