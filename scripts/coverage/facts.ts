@@ -21,6 +21,8 @@ export interface DdiEntry {
   readonly returnsVia?: string;
   /** Of enumerations. */
   readonly values?: readonly { readonly name: string }[];
+  /** Of callbacks: members of structures that register them. */
+  readonly registeredIn?: readonly string[];
 }
 
 /** Reads a fact file, a JSON array. */

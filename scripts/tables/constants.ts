@@ -78,17 +78,17 @@ const COMMON = 'common';
 /** Names that the host itself defines. */
 const OWN_NAMES: ReadonlySet<string> = new Set(['NULL']);
 
-const enumerationNames: ReadonlySet<string> = new Set(
+export const enumerationNames: ReadonlySet<string> = new Set(
   layouts.filter((layout) => layout.type === 'enum').map((layout) => layout.name),
 );
 
-interface Placed {
+export interface Placed {
   readonly floor: Floor;
   readonly module: string;
   readonly fact: ConstantFact;
 }
 
-const placed: readonly Placed[] = (() => {
+export const placed: readonly Placed[] = (() => {
   const result: Placed[] = [];
   let kernelEnumeration = false;
   for (const fact of constants) {
@@ -100,7 +100,7 @@ const placed: readonly Placed[] = (() => {
   return result;
 })();
 
-function isKernelEnumeration(group: string): boolean {
+export function isKernelEnumeration(group: string): boolean {
   const order = [...new Set(constants.map((constant) => constant.group))];
   const index = order.indexOf(group);
   return index >= order.indexOf(FIRST_KERNEL_ENUMERATION) && index <= order.indexOf(LAST_KERNEL_ENUMERATION);

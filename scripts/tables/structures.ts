@@ -33,7 +33,7 @@ const moduleOf = new Map<string, string>();
 /** Names with which each layout is exported besides its own, per floor. */
 const seenNames = new Map<string, number>();
 
-const declared: readonly Layout[] = layouts.filter((layout) => layout.kind !== 'scalar');
+export const declared: readonly Layout[] = layouts.filter((layout) => layout.kind !== 'scalar');
 for (const layout of declared) {
   moduleOf.set(layout.name, moduleName(layout));
   for (const name of [layout.name, ...(layout.aka ?? [])])
@@ -102,7 +102,7 @@ function gatherCommon(): void {
 }
 
 /** The module, without folder, that declares a structure. */
-function moduleName(layout: Layout): string {
+export function moduleName(layout: Layout): string {
   if (layoutFloor(layout) === 'kernel') {
     return KERNEL_MODULES.find(([pattern]) => pattern.test(layout.name))?.[1] ?? 'basic';
   }
@@ -161,7 +161,7 @@ function otherNames(layout: Layout): string[] {
   return (layout.aka ?? []).filter((name) => !name.startsWith('_') && seenNames.get(name) === 1);
 }
 
-const isNdisName = (name: string): boolean => /^(NDIS|NDK|NET_IF)_/.test(name);
+export const isNdisName = (name: string): boolean => /^(NDIS|NDK|NET_IF)_/.test(name);
 
 gatherCommon();
 

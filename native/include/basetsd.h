@@ -1,0 +1,4 @@
+/* Basic types. */
+#pragma once
+
+#include "ndisbox/types.h"

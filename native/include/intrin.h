@@ -1,0 +1,4 @@
+/* Intrinsics of the compiler. */
+#pragma once
+
+#include "ndisbox/intrinsics.h"

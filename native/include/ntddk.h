@@ -1,0 +1,4 @@
+/* ntddk.h: the kernel services for drivers. */
+#pragma once
+
+#include "ndisbox/kernel.h"

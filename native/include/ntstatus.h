@@ -1,0 +1,4 @@
+/* Statuses. */
+#pragma once
+
+#include "ndisbox/kernel.h"

@@ -1,0 +1,4 @@
+/* Annotations: nothing to this compiler. */
+#pragma once
+
+#include "ndisbox/annotations.h"

@@ -1,0 +1,4 @@
+/* wdm.h: the kernel services for drivers. */
+#pragma once
+
+#include "ndisbox/kernel.h"

@@ -1,0 +1,43 @@
+/** The facts that headers are made of, NDIS 5 left out. */
+
+import { type DdiEntry, ddiEntries } from '../coverage/facts.ts';
+import {
+  constants as allConstants,
+  layouts as allLayouts,
+  type ConstantFact,
+  type Layout,
+  type MemberFact,
+} from '../tables/facts.ts';
+
+export type { ConstantFact, DdiEntry, Layout };
+
+/** NDIS 5.x is not in these headers: its structures come from the older headers alone. */
+export const layouts: readonly Layout[] = allLayouts
+  .filter((layout) => !(layout.from === 'mingw' && layout.header === 'ndis.h'))
+  .map(withNewer);
+
+/** Members that only the newest headers have stand apart in the facts; they are flags. */
+function withNewer(layout: Layout): Layout {
+  const { newer } = layout as Layout & { readonly newer?: readonly Omit<MemberFact, 'type'>[] };
+  if (newer === undefined) return layout;
+  return {
+    ...layout,
+    members: [...layout.members, ...newer.map((member) => ({ ...member, type: 'ULONG' }))],
+  };
+}
+
+const LEGACY_GROUPS = new Set([
+  'NDIS_GUID',
+  'NDIS_WORK_ITEM_TYPE',
+  'NDIS_PNP_DEVICE_STATE',
+  'NUMBER_OF',
+  'NDIS_PER_PACKET_INFO',
+]);
+
+export const constants: readonly ConstantFact[] = allConstants.filter(
+  (constant) => !LEGACY_GROUPS.has(constant.group),
+);
+
+export function readEntries(): readonly DdiEntry[] {
+  return ddiEntries.filter((entry) => entry.group !== 'legacy-5x');
+}

@@ -1,0 +1,91 @@
+/** Functions that drivers import: what ndisbox declares and what else the reference documents. */
+
+import { declarations } from '../coverage/declared.ts';
+import { type Signature, signatureText } from './callbacks.ts';
+import { readEntries } from './facts.ts';
+import { handwritten } from './handwritten.ts';
+import { header } from './text.ts';
+
+export interface ImportedFunction extends Signature {
+  readonly library: 'ntoskrnl' | 'hal' | 'ndis';
+  readonly family: string;
+  /** Only in the export list: the reference has no prototype that could be given here. */
+}
+
+const KERNEL_FAMILIES: readonly (readonly [RegExp, string])[] = [
+  [/^(Ex|pExp?)/, 'executive'],
+  [/^Io/, 'io'],
+  [/^K[ef]/, 'kernel'],
+  [/^Mm/, 'memory'],
+  [/^(Ob|Ps|Se)/, 'objects'],
+  [/^(Rtl|Ver)/, 'runtimeLibrary'],
+  [/^Zw/, 'system'],
+];
+
+/** Functions of the C library: declared by hand, imported from ntoskrnl. */
+const C_LIBRARY =
+  /^(mem(cmp|cpy|move|set)|str\w+|wcs\w+|_?v?sn?printf|_?vsnprintf|_strupr|_wcsicmp|towlower|sprintf)$/;
+
+const NDIS_LEFT_OUT: ReadonlySet<string> = new Set(['undocumented-export', 'legacy-5x']);
+
+export const functions: readonly ImportedFunction[] = (() => {
+  const result: ImportedFunction[] = [];
+  const groups = new Map(readEntries().map((entry) => [entry.name, entry.group]));
+  for (const declaration of declarations.values()) {
+    if (declaration.kind !== 'function' || declaration.inline) continue;
+    const { name } = declaration.parsed;
+    if (C_LIBRARY.test(name)) continue;
+    const family =
+      declaration.library === 'ndis'
+        ? (groups.get(name) ?? 'strings-misc')
+        : (KERNEL_FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? 'debug');
+    result.push({ ...declaration.parsed, library: declaration.library, family });
+  }
+  for (const entry of readEntries()) {
+    if (entry.kind !== 'function' || declarations.has(entry.name) || NDIS_LEFT_OUT.has(entry.group)) continue;
+    const { form } = entry as { readonly form?: string };
+    if (
+      entry.params === undefined ||
+      entry.ret === undefined ||
+      form === 'inline' ||
+      form === 'macro-or-inline'
+    )
+      continue;
+    const parameters = entry.params.map(({ name, type }) => ({ name, type: type ?? 'PVOID' }));
+    result.push({
+      name: entry.name,
+      returns: entry.ret ?? 'VOID',
+      parameters,
+      library: 'ndis',
+      family: entry.group,
+    });
+  }
+  return result
+    .filter(({ name }) => !handwritten.has(name))
+    .sort((left, right) => (left.name < right.name ? -1 : 1));
+})();
+
+function camel(name: string): string {
+  return name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+export function functionText(one: ImportedFunction): string {
+  const macro = one.library === 'ndis' ? 'NDISAPI' : one.library === 'hal' ? 'NTHALAPI' : 'NTKERNELAPI';
+  return `${macro} ${signatureText({ ...one, name: `${one.parameters.some(({ type }) => type === '...') ? '__cdecl' : 'NTAPI'} ${one.name}` })};`;
+}
+
+/** Headers of functions of a floor: file name to text. */
+export function functionHeaders(floor: 'kernel' | 'ndis'): Map<string, string> {
+  const families = new Map<string, ImportedFunction[]>();
+  for (const one of functions) {
+    if ((one.library === 'ndis') !== (floor === 'ndis')) continue;
+    const family = camel(one.family);
+    families.set(family, [...(families.get(family) ?? []), one]);
+  }
+  const files = new Map<string, string>();
+  for (const [family, list] of [...families].sort(([left], [right]) => (left < right ? -1 : 1))) {
+    const body = ['EXTERN_C_START', '', ...list.map(functionText), '', 'EXTERN_C_END'];
+    files.set(`functions/${family}.h`, header(`Functions: ${family}.`, body));
+  }
+  return files;
+}
