@@ -51,7 +51,7 @@ export function definitions(): Map<string, string> {
     ndis: new Set(),
   };
   for (const declaration of declarations.values()) {
-    if (declaration.kind === 'function' && !declaration.inline)
+    if (declaration.kind === 'function' && !declaration.inline && declaration.library !== 'ndisbox')
       names[declaration.library].add(declaration.parsed.name);
   }
   for (const one of functions) names[one.library].add(one.name);

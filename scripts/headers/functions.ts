@@ -6,8 +6,11 @@ import { readEntries } from './facts.ts';
 import { handwritten } from './handwritten.ts';
 import { header } from './text.ts';
 
+/** The modules of Windows; what ndisbox itself exports has a header of its own, written by hand. */
+export type Module = 'ntoskrnl' | 'hal' | 'ndis';
+
 export interface ImportedFunction extends Signature {
-  readonly library: 'ntoskrnl' | 'hal' | 'ndis';
+  readonly library: Module;
   readonly family: string;
   /** Only in the export list: the reference has no prototype that could be given here. */
 }
@@ -32,7 +35,7 @@ export const functions: readonly ImportedFunction[] = (() => {
   const result: ImportedFunction[] = [];
   const groups = new Map(readEntries().map((entry) => [entry.name, entry.group]));
   for (const declaration of declarations.values()) {
-    if (declaration.kind !== 'function' || declaration.inline) continue;
+    if (declaration.kind !== 'function' || declaration.inline || declaration.library === 'ndisbox') continue;
     const { name } = declaration.parsed;
     if (C_LIBRARY.test(name)) continue;
     const family =
