@@ -30,6 +30,8 @@ const PAGE_FAULT = 14;
 
 /** xchg r8, rax: 90 with REX.B is no nop. */
 const XCHG_OPCODE = 0x91;
+/** A cell of a map that does not exist: nothing is in it. */
+const EMPTY_CELL = VEX_MAPS * 1024;
 
 /** Decodes instructions of one memory; nothing but the result is allocated. */
 export class Decoder {
@@ -81,7 +83,7 @@ export class Decoder {
     if (byte === 0xc4 || byte === 0xc5) {
       const forbidden = lock || reader.rex !== 0 || prefix !== PREFIX_NONE;
       cell = this.#vex(byte);
-      if (forbidden) cell = 0;
+      if (forbidden) cell = EMPTY_CELL;
     } else {
       cell = this.#cell(byte, prefix);
     }
@@ -108,7 +110,7 @@ export class Decoder {
     return map * 1024 + prefix * 256 + opcode;
   }
 
-  /** Reads a VEX prefix of two or three bytes and the opcode; 0 where nothing of ours can follow. */
+  /** Reads a VEX prefix of two or three bytes and the opcode; EMPTY_CELL where nothing of ours can follow. */
   #vex(first: number): number {
     const reader = this.#reader;
     let map = 1;
@@ -126,7 +128,7 @@ export class Decoder {
     reader.vvvv = (~last >> 3) & 15;
     reader.opcode = reader.byte();
     // Vector lengths and maps that nothing of ours has.
-    if ((last & 4) !== 0 || map === 0 || map > 3) return 0;
+    if ((last & 4) !== 0 || map === 0 || map > 3) return EMPTY_CELL;
     const prefixes = last & 3;
     const prefix =
       prefixes === 1 ? PREFIX_66 : prefixes === 2 ? PREFIX_F3 : prefixes === 3 ? PREFIX_F2 : PREFIX_NONE;

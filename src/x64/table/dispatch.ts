@@ -42,6 +42,7 @@ function takes(form: Form, entry: number): boolean {
   const reg = memory ? entry : (entry - REGISTER_ENTRIES) >> 3;
   if (form.extension >= 0 && form.extension !== reg) return false;
   if (form.fixedModrm >= 0) return !memory && (form.fixedModrm & 0x3f) === entry - REGISTER_ENTRIES;
+  if (form.registerOnly) return !memory;
   for (const { kind } of form.operands) {
     if (kind === OPERAND_RM_MEMORY) return memory;
     if (kind === OPERAND_RM_REGISTER || kind === OPERAND_XMM_RM_REGISTER) {

@@ -157,6 +157,8 @@ export interface Form {
   readonly extension: number;
   /** The whole ModRM byte, -1 for any. */
   readonly fixedModrm: number;
+  /** ModRM must name a register, though no operand lies there. */
+  readonly registerOnly: boolean;
   readonly operands: readonly OperandForm[];
   /** One of them is the register of a VEX prefix. */
   readonly hasVexRegister: boolean;

@@ -1,9 +1,9 @@
 /**
  * Reads the notation of the instruction table. A form is a line of words:
  *
- *     [vex] [np|66|f3|f2] [0f [38|3a]] opcode[+r|+c] [/extension|=modrm] [operands] [:size] [d64|f64] [@access]
+ *     [vex] [np|66|f3|f2] [0f [38|3a]] opcode[+r|+c] [/extension|=modrm] [mod3] [operands] [:size] [d64|f64] [@access]
  *
- * Operands are separated by commas, a letter and a size each (Intel 64 manual, volume 2, appendix A.2): E general register
+ * `mod3` wants ModRM to name a register that does not matter. Operands are separated by commas, a letter and a size each (Intel 64 manual, volume 2, appendix A.2): E general register
  * or memory, M memory, R register, G register of the reg field, Z register of the opcode, A accumulator, V W U the
  * same of XMM registers (reg; register or memory; register), I immediate, Is signed byte, Iu unsigned byte, Iw
  * unsigned word, J relative target, O absolute offset, C D S control, debug and segment registers, B register of the
@@ -144,6 +144,7 @@ function parseForm(text: string, operation: Operation, number: number): Form {
   const [opcodeText, variable] = words[at++].split('+');
   let extension = -1;
   let fixedModrm = -1;
+  let registerOnly = false;
   let operands: readonly OperandForm[] = [];
   let size = 0;
   let default64: 0 | 1 | 2 = 0;
@@ -154,6 +155,7 @@ function parseForm(text: string, operation: Operation, number: number): Form {
     else if (word[0] === '=') fixedModrm = Number.parseInt(word.slice(1), 16);
     else if (word[0] === ':') size = SIZES[word[1]];
     else if (word[0] === '@') access = word.slice(1);
+    else if (word === 'mod3') registerOnly = true;
     else if (word === 'd64') default64 = 1;
     else if (word === 'f64') default64 = 2;
     else operands = word.split(',').map(parseOperand);
@@ -171,6 +173,7 @@ function parseForm(text: string, operation: Operation, number: number): Form {
     modrm: extension >= 0 || fixedModrm >= 0 || operands.some((each) => IN_MODRM.has(each.kind)),
     extension,
     fixedModrm,
+    registerOnly,
     operands,
     hasVexRegister: operands.some((each) => each.kind === OPERAND_VEX_REGISTER),
     size,
