@@ -12,7 +12,8 @@ import { readFacts } from './facts.ts';
 /** A declared function or callback. */
 export type AnyDeclared = FunctionDeclaration<never, unknown> | CallbackDeclaration<unknown>;
 
-function isDeclared(value: unknown): value is AnyDeclared {
+/** Whether an export of a module is a declared function or callback. */
+export function isDeclared(value: unknown): value is AnyDeclared {
   return (
     typeof value === 'object' &&
     value !== null &&

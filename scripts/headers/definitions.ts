@@ -1,6 +1,7 @@
 /** Module definitions from which import libraries are made: what ntoskrnl, hal and ndis export. */
 
-import { declarations } from '../coverage/declared.ts';
+import * as ringFunctions from '../../src/machine/ring/ringFunctions.ts';
+import { declarations, isDeclared } from '../coverage/declared.ts';
 import { readFacts } from '../coverage/facts.ts';
 import { readEntries } from './facts.ts';
 import { functions } from './functions.ts';
@@ -11,7 +12,12 @@ interface DriverImport {
   readonly name: string;
 }
 
-const MODULES = { ntoskrnl: 'ntoskrnl.exe', hal: 'hal.dll', ndis: 'ndis.sys' } as const;
+const MODULES = {
+  ntoskrnl: 'ntoskrnl.exe',
+  hal: 'hal.dll',
+  ndis: 'ndis.sys',
+  ndisbox: 'ndisbox.sys',
+} as const;
 
 /** Exports that are variables: a driver reads them through the import table. */
 const DATA: ReadonlySet<string> = new Set([
@@ -49,9 +55,11 @@ export function definitions(): Map<string, string> {
     ntoskrnl: new Set(),
     hal: new Set(),
     ndis: new Set(),
+    ndisbox: new Set(),
   };
-  for (const declaration of declarations.values()) {
-    if (declaration.kind === 'function' && !declaration.inline && declaration.library !== 'ndisbox')
+  const ours = (Object.values(ringFunctions) as unknown[]).filter(isDeclared);
+  for (const declaration of [...declarations.values(), ...ours]) {
+    if (declaration.kind === 'function' && !declaration.inline)
       names[declaration.library].add(declaration.parsed.name);
   }
   for (const one of functions) names[one.library].add(one.name);
