@@ -36,6 +36,11 @@ extern "C" {
 /* The most descriptors that a queue can have. */
 #define NDISBOX_RING_LARGEST_QUEUE 4096
 
+/* What NdisboxRingDoorbell is rung for; any of these together. */
+#define NDISBOX_RING_SEND    0x00000001 /* frames in the send queue */
+#define NDISBOX_RING_RECEIVE 0x00000002 /* receive buffers, to be filled with what has arrived */
+#define NDISBOX_RING_FLUSH   0x00000004 /* frames of the send queue that the wire has not taken: give them back */
+
 /* What NdisboxRingDoorbell returns; any of these together. */
 #define NDISBOX_RING_LINK_CHANGED 0x00000001 /* look at LinkUp */
 #define NDISBOX_RING_FAILED       0x00000002 /* the wire is dead, or the ring was misused: no frame will pass again */
@@ -43,7 +48,7 @@ extern "C" {
 
 /* NDISBOX_RING_DESCRIPTOR.Result */
 #define NDISBOX_RING_DONE       0 /* the frame was sent, or a frame was received */
-#define NDISBOX_RING_REFUSED    1 /* not sent: too short, too long, or the link is down */
+#define NDISBOX_RING_REFUSED    1 /* not sent: too short, too long, the link is down, or flushed */
 #define NDISBOX_RING_BAD_BUFFER 2 /* Buffer is no kernel memory of that size */
 
 /* NDISBOX_RING_DESCRIPTOR.Flags */
@@ -117,12 +122,13 @@ NDISBOXAPI VOID NTAPI
 NdisboxCloseRing(PNDISBOX_RING Ring);
 
 /*
- * Lets the device work: it sends what Send.Produced says, as far as the wire takes it, and fills receive buffers with
- * the frames that have arrived, at most all descriptors once.
- * IRQL: <= DISPATCH_LEVEL. Returns NDISBOX_RING_LINK_CHANGED and its like.
+ * Lets the device work, at most on all descriptors once. With NDISBOX_RING_SEND it sends what Send.Produced says, as
+ * far as the wire takes it; with NDISBOX_RING_RECEIVE it fills receive buffers with the frames that have arrived. It
+ * returns what has happened since the last call: NDISBOX_RING_LINK_CHANGED and its like.
+ * IRQL: <= DISPATCH_LEVEL.
  */
 NDISBOXAPI ULONG NTAPI
-NdisboxRingDoorbell(PNDISBOX_RING Ring);
+NdisboxRingDoorbell(PNDISBOX_RING Ring, ULONG Work);
 
 #ifdef __cplusplus
 }

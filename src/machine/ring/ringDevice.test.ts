@@ -11,6 +11,7 @@ import * as layout from './ringLayout.ts';
 
 const OWN = mac('02:00:00:00:01:00');
 const HOST = mac('02:00:00:00:01:01');
+const BOTH = layout.NDISBOX_RING_SEND | layout.NDISBOX_RING_RECEIVE;
 const { NDISBOX_RING, NDISBOX_RING_DESCRIPTOR } = layout;
 const frame = (tag: number, length = 60) =>
   ethernet(HOST, OWN, 0x1234, new Uint8Array(length - 14).fill(tag));
@@ -103,7 +104,7 @@ describe('a ring', () => {
     t.send(frame(1));
     t.send(frame(2, 1514));
     // No buffer was given for what may arrive.
-    expect(t.ring.doorbell()).toBe(layout.NDISBOX_RING_MORE);
+    expect(t.ring.doorbell(BOTH)).toBe(layout.NDISBOX_RING_MORE);
     expect(t.heard()).toEqual([frame(1), frame(2, 1514)]);
     expect(t.view.Send).toMatchObject({ Produced: 2, Consumed: 2 });
   });
@@ -111,7 +112,7 @@ describe('a ring', () => {
   test('goes round more often than it has descriptors', () => {
     for (let i = 0; i < 11; i++) {
       t.send(frame(i));
-      t.ring.doorbell();
+      t.ring.doorbell(BOTH);
       expect(t.heard()).toEqual([frame(i)]);
     }
   });
@@ -119,7 +120,7 @@ describe('a ring', () => {
   test('a frame that the wire refuses is refused, and those behind it are sent', () => {
     const long = t.send(new Uint8Array(1600));
     t.send(frame(3));
-    t.ring.doorbell();
+    t.ring.doorbell(BOTH);
     expect(long.Result).toBe(layout.NDISBOX_RING_REFUSED);
     expect(t.heard()).toEqual([frame(3)]);
   });
@@ -129,7 +130,7 @@ describe('a ring', () => {
     t.arrive(frame(1), frame(2, 1000));
     await t.kernel.scheduler.run(() => false);
     expect(t.interrupts()).toBeGreaterThan(0);
-    expect(t.ring.doorbell()).toBe(0);
+    expect(t.ring.doorbell(BOTH)).toBe(0);
     expect(t.view.Receive).toMatchObject({ Produced: 3, Consumed: 2 });
     const { Buffer: at, Length, Result } = t.descriptor(t.view.Receive, 1);
     expect({ Length, Result }).toEqual({ Length: 1000, Result: layout.NDISBOX_RING_DONE });
@@ -139,9 +140,9 @@ describe('a ring', () => {
   test('says that more may wait when every buffer was used; they come with the next', () => {
     t.give(1);
     t.arrive(frame(1), frame(2));
-    expect(t.ring.doorbell()).toBe(layout.NDISBOX_RING_MORE);
+    expect(t.ring.doorbell(BOTH)).toBe(layout.NDISBOX_RING_MORE);
     t.give(2);
-    expect(t.ring.doorbell()).toBe(0);
+    expect(t.ring.doorbell(BOTH)).toBe(0);
     expect(t.view.Receive.Consumed).toBe(2);
   });
 
@@ -160,7 +161,7 @@ describe('a ring', () => {
     t.memory.i32[given.address >> 2] = low;
     t.memory.i32[(given.address + 4) >> 2] = high;
     t.arrive(frame(3));
-    t.ring.doorbell();
+    t.ring.doorbell(BOTH);
     expect(bad.Result).toBe(layout.NDISBOX_RING_BAD_BUFFER);
     expect(given.Result).toBe(layout.NDISBOX_RING_BAD_BUFFER);
     expect(t.heard()).toEqual([frame(2)]);
@@ -170,7 +171,7 @@ describe('a ring', () => {
   test('a length of 4 GiB is told too', () => {
     const bad = t.send(frame(1));
     bad.Length = 0xffff_ffff;
-    t.ring.doorbell();
+    t.ring.doorbell(BOTH);
     expect(bad.Result).toBe(layout.NDISBOX_RING_BAD_BUFFER);
     expect(t.heard()).toEqual([]);
   });
@@ -179,11 +180,21 @@ describe('a ring', () => {
     'more descriptors than %s has stop the ring, with a finding',
     (queue) => {
       t.view[queue].Produced = 5;
-      expect(t.ring.doorbell()).toBe(layout.NDISBOX_RING_FAILED);
-      expect(t.ring.doorbell()).toBe(layout.NDISBOX_RING_FAILED);
+      expect(t.ring.doorbell(BOTH)).toBe(layout.NDISBOX_RING_FAILED);
+      expect(t.ring.doorbell(BOTH)).toBe(layout.NDISBOX_RING_FAILED);
       expect(t.kernel.findings.map(({ code }) => code)).toEqual(['RING_OVERRUN']);
     },
   );
+
+  test('frames are sent only when the doorbell is rung for them; a flush gives them back unsent', () => {
+    const first = t.send(frame(1));
+    t.ring.doorbell(layout.NDISBOX_RING_RECEIVE);
+    expect(t.view.Send.Consumed).toBe(0);
+    t.ring.doorbell(layout.NDISBOX_RING_FLUSH);
+    expect(t.view.Send.Consumed).toBe(1);
+    expect(first.Result).toBe(layout.NDISBOX_RING_REFUSED);
+    expect(t.heard()).toEqual([]);
+  });
 
   test('its memory is charged to the driver until it is closed', () => {
     expect(t.pool.leaks(t.driver.id)).toHaveLength(2);

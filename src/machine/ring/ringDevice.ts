@@ -28,11 +28,14 @@ import {
   NDISBOX_RING_DESCRIPTOR,
   NDISBOX_RING_DONE,
   NDISBOX_RING_FAILED,
+  NDISBOX_RING_FLUSH,
   NDISBOX_RING_LINK_CHANGED,
   NDISBOX_RING_MORE,
   NDISBOX_RING_QUEUE,
+  NDISBOX_RING_RECEIVE,
   NDISBOX_RING_REFUSED,
   NDISBOX_RING_REVISION_1,
+  NDISBOX_RING_SEND,
 } from './ringLayout.ts';
 
 /** `NdbR` as a pool tag. */
@@ -178,8 +181,11 @@ export class RingDevice {
     pool.free(this.address, TAG);
   }
 
-  /** Moves what can be moved in both directions; at most all descriptors once. @returns NDISBOX_RING_ bits. */
-  doorbell(): number {
+  /**
+   * Moves what can be moved, at most all descriptors once.
+   * @param work NDISBOX_RING_SEND and its like. @returns NDISBOX_RING_LINK_CHANGED and its like.
+   */
+  doorbell(work: number): number {
     const { wire } = this.#device;
     let events = 0;
     const news = this.#device.takeEvents();
@@ -189,14 +195,27 @@ export class RingDevice {
     }
     if (news.linkChanged) events |= NDISBOX_RING_LINK_CHANGED;
     this.#memory.u32[(this.address + LINK_UP) >> 2] = wire.linkUp ? 1 : 0;
-    if (this.#broken || !this.#transmit(wire)) return events | NDISBOX_RING_FAILED;
-    return events | this.#take(wire);
+    if (this.#broken || this.#send.waiting < 0 || this.#receive.waiting < 0) {
+      if (!this.#broken) this.#break(this.#send.waiting < 0 ? 'Send' : 'Receive');
+      return events | NDISBOX_RING_FAILED;
+    }
+    if ((work & NDISBOX_RING_SEND) !== 0) this.#transmit(wire);
+    if ((work & NDISBOX_RING_FLUSH) !== 0) this.#flush();
+    return (work & NDISBOX_RING_RECEIVE) === 0 ? events : events | this.#take(wire);
   }
 
-  /** Sends what waits, as far as the wire takes it; false where the ring makes no sense. */
-  #transmit(wire: Wire): boolean {
-    let waiting = this.#send.waiting;
-    if (waiting < 0) return this.#break('Send');
+  /** Gives every frame that was not sent back. */
+  #flush(): void {
+    const { u32 } = this.#memory;
+    while (this.#send.waiting > 0) {
+      u32[(this.#send.descriptor(0) + RESULT) >> 2] = NDISBOX_RING_REFUSED;
+      this.#send.advance(1);
+    }
+  }
+
+  /** Sends what waits, as far as the wire takes it. */
+  #transmit(wire: Wire): void {
+    let { waiting } = this.#send;
     const batch = this.#sendBatch;
     const { u32 } = this.#memory;
     while (waiting > 0) {
@@ -214,9 +233,8 @@ export class RingDevice {
       }
       this.#send.advance(taken);
       waiting -= taken;
-      if (taken < count) return true;
+      if (taken < count) return;
     }
-    return true;
   }
 
   /** Fills a batch from the send queue, up to the first bad buffer; gives how many frames it holds. */
@@ -239,11 +257,7 @@ export class RingDevice {
 
   /** Fills receive buffers with what has arrived. */
   #take(wire: Wire): number {
-    let waiting = this.#receive.waiting;
-    if (waiting < 0) {
-      this.#break('Receive');
-      return NDISBOX_RING_FAILED;
-    }
+    let { waiting } = this.#receive;
     while (waiting > 0) {
       let batch = this.#receiveBatch;
       if (waiting < BATCH || !this.#offer(batch)) {
@@ -296,7 +310,7 @@ export class RingDevice {
     return buffer >= FIRST_MAPPED_ADDRESS && size <= memorySize && buffer <= memorySize - size;
   }
 
-  #break(queue: string): false {
+  #break(queue: string): void {
     this.#broken = true;
     this.#kernel.report(
       'RING_OVERRUN',
@@ -304,6 +318,5 @@ export class RingDevice {
       `the driver gave more descriptors to the queue ${queue} than it has: Produced went past Consumed + Count`,
       'native/include/ndisbox.h',
     );
-    return false;
   }
 }

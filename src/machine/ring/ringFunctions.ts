@@ -132,13 +132,13 @@ export const NdisboxCloseRing = declareFunction('ndisbox', {
 
 /** Moves frames: those in the send queue to the wire, those that arrived into the receive queue. */
 export const NdisboxRingDoorbell = declareFunction('ndisbox', {
-  prototype: 'ULONG NdisboxRingDoorbell(PNDISBOX_RING Ring)',
+  prototype: 'ULONG NdisboxRingDoorbell(PNDISBOX_RING Ring, ULONG Work)',
   irql: '<=DISPATCH_LEVEL',
   waits: 'never',
   since: '6.0',
   page: PAGE,
   implement:
     (host: RingHost, driver: Driver) =>
-    (Ring: Address): number =>
-      host.ringAt(Ring, driver, 'NdisboxRingDoorbell')?.doorbell() ?? 0,
+    (Ring: Address, Work: number): number =>
+      host.ringAt(Ring, driver, 'NdisboxRingDoorbell')?.doorbell(Work) ?? 0,
 });

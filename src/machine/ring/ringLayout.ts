@@ -22,6 +22,13 @@ export const NDISBOX_RING_REVISION_1 = 1;
 /** Most descriptors of a queue. */
 export const NDISBOX_RING_LARGEST_QUEUE = 4096;
 
+/** What the doorbell is rung for: frames to send. */
+export const NDISBOX_RING_SEND = 1;
+/** What the doorbell is rung for: buffers for frames that arrived. */
+export const NDISBOX_RING_RECEIVE = 2;
+/** What the doorbell is rung for: frames that are not to be sent any more come back as refused. */
+export const NDISBOX_RING_FLUSH = 4;
+
 /** The doorbell's answer: the link went up or down; NDISBOX_RING.LinkUp says which. */
 export const NDISBOX_RING_LINK_CHANGED = 1;
 /** The doorbell's answer: the wire is dead. */
