@@ -81,7 +81,7 @@ function sourcesIn(folder) {
 function importLibraries(definitions, work) {
   return Object.entries(LIBRARIES).map(([name, dll]) => {
     const library = join(work, `${name}.lib`);
-    const definition = join(name === 'ndisbox' ? join(root, 'lib') : definitions, `${name}.def`);
+    const definition = join(definitions, `${name}.def`);
     run('llvm-dlltool-19', ['-m', 'i386:x86-64', '-D', dll, '-d', definition, '-l', library]);
     return library;
   });
