@@ -1,0 +1,119 @@
+/**
+ * The call stack of a strand, for traces and bug checks: machine code frame by frame, with what the library and
+ * TypeScript drivers have in between. Implements "x64 exception handling", unwind procedure (Microsoft C++).
+ */
+
+import { type Address, KERNEL_WINDOW_HIGH } from '../../memory/index.ts';
+import { RSP } from '../../x64/index.ts';
+import {
+  instructionPointer,
+  popWords,
+  type Registers,
+  RIP_WORD,
+  ripIsKernel,
+  setInstructionPointer,
+  setStackPointer,
+  stackPointer,
+} from './registers.ts';
+import type { UnwindImage } from './unwindData.ts';
+import type { Unwinder } from './unwinder.ts';
+
+/** What a frame of machine code returns to where it returns to the host. */
+export type HostFrame =
+  /** Work of the library: at `stackPointer` lies the return address of the machine code that called it. */
+  | { readonly kind: 'library'; readonly name: string; readonly stackPointer: Address }
+  /** The library stopped machine code and called some of its own accord: these are the registers it stopped at. */
+  | { readonly kind: 'interrupted'; readonly name: string; readonly registers: Registers }
+  /** The strand's first frame. */
+  | { readonly kind: 'end'; readonly name: string };
+
+/** What the host has on the stack of a strand. */
+export interface HostFrames {
+  /**
+   * The frame that machine code returns to when it reaches the callable address `returnAddress` with the stack pointer
+   * `stackPointer`; null where no frame of the strand is there.
+   */
+  hostFrame(returnAddress: Address, stackPointer: Address): HostFrame | null;
+}
+
+/** One line of a call stack. */
+export interface StackFrame {
+  /** Where it executes: an instruction for the innermost frame, a return address for the others. */
+  readonly address: Address;
+  readonly stackPointer: Address;
+  /** `echo.sys+0x1a20`, or what the host has there. */
+  readonly name: string;
+  readonly kind: 'code' | 'library' | 'end' | 'unknown';
+}
+
+/** Frames of a walk where the caller names no limit. */
+const FRAME_LIMIT = 64;
+
+/** `name.sys+RVA` of an address in an image. */
+export function nameInImage(image: UnwindImage, address: Address): string {
+  return `${image.name}+0x${(address - image.base).toString(16)}`;
+}
+
+/**
+ * The call stack from the given registers, innermost first. Ends at the strand's first frame, at `limit`, or where the
+ * stack makes no sense any more, which the last frame says.
+ */
+export function walkStack(
+  unwinder: Unwinder,
+  host: HostFrames,
+  start: Registers,
+  limit: number = FRAME_LIMIT,
+): StackFrame[] {
+  const registers = start.slice();
+  const frames: StackFrame[] = [];
+  while (frames.length < limit) {
+    const address = instructionPointer(registers);
+    const stack = stackPointer(registers);
+    const below = frames.length === 0 || !ripIsKernel(registers) ? null : host.hostFrame(address, stack);
+    if (below !== null) {
+      frames.push({
+        address,
+        stackPointer: stack,
+        name: below.name,
+        kind: below.kind === 'end' ? 'end' : 'library',
+      });
+      if (below.kind === 'end' || !passHostFrame(unwinder, registers, below)) return frames;
+    } else if (!walkCode(unwinder, registers, frames)) return frames;
+    // Every caller lies above its callee on the stack; anything else would go round in circles.
+    if (stackPointer(registers) <= stack || registers[RSP * 2 + 1] !== KERNEL_WINDOW_HIGH) return frames;
+  }
+  return frames;
+}
+
+/** Goes on below a host frame; false where the stack cannot be read. */
+export function passHostFrame(unwinder: Unwinder, registers: Registers, below: HostFrame): boolean {
+  if (below.kind === 'end') return false;
+  if (below.kind === 'interrupted') {
+    registers.set(below.registers);
+    return true;
+  }
+  setStackPointer(registers, below.stackPointer);
+  return popWords(unwinder.memory, registers, RIP_WORD);
+}
+
+function walkCode(unwinder: Unwinder, registers: Registers, frames: StackFrame[]): boolean {
+  const address = instructionPointer(registers);
+  const stack = stackPointer(registers);
+  const location = ripIsKernel(registers) ? unwinder.locate(address) : null;
+  const name = location === null ? hexadecimalAddress(registers) : nameInImage(location.image, address);
+  frames.push({ address, stackPointer: stack, name, kind: location === null ? 'unknown' : 'code' });
+  // Execution itself may have gone astray, by a call through a wild pointer; no return address can.
+  if (location === null && frames.length > 1) return false;
+  return unwinder.unwind(registers, 0) !== null;
+}
+
+function hexadecimalAddress(registers: Registers): string {
+  const high = (registers[RIP_WORD + 1] >>> 0).toString(16).padStart(8, '0');
+  return `0x${high}${(registers[RIP_WORD] >>> 0).toString(16).padStart(8, '0')}`;
+}
+
+/** Registers that go on at `address` with the stack pointer `stack`, the others as they are. */
+export function continueAt(registers: Registers, address: Address, stack: Address): void {
+  setInstructionPointer(registers, address);
+  setStackPointer(registers, stack);
+}
