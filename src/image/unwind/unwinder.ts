@@ -108,18 +108,27 @@ export class Unwinder {
     const info = this.#info(image, entry.unwindInfo);
     const offset = controlPc - image.base - entry.begin;
     if (info === null || offset < 0) return null;
-    const base = frameBase(registers, info, offset);
-    if (base === null) return null;
-    const frame = { controlPc, image, entry, establisherFrame: base, handler: 0, handlerData: 0 };
+    const frame = { controlPc, image, entry, handler: 0, handlerData: 0 };
     const inPrologue = offset < info.prologueSize;
     if (!inPrologue && mayBeEpilogue(info, entry, controlPc - image.base)) {
       const epilogue = matchEpilogue(memory, this.#epilogueFunction(image, entry, info), controlPc);
-      if (epilogue !== null) return undoEpilogue(memory, registers, epilogue) ? frame : null;
+      if (epilogue !== null) {
+        // An epilogue may have popped the frame register already.
+        const establisherFrame = stackPointer(registers);
+        return undoEpilogue(memory, registers, epilogue) ? { ...frame, establisherFrame } : null;
+      }
     }
+    const base = frameBase(registers, info, offset);
+    if (base === null) return null;
     const last = this.#undoChain(registers, image, info, offset, base);
     if (last === null) return null;
-    if (inPrologue || (last.flags & handlers) === 0) return frame;
-    return { ...frame, handler: image.base + last.handler, handlerData: image.base + last.handlerData };
+    if (inPrologue || (last.flags & handlers) === 0) return { ...frame, establisherFrame: base };
+    return {
+      ...frame,
+      establisherFrame: base,
+      handler: image.base + last.handler,
+      handlerData: image.base + last.handlerData,
+    };
   }
 
   /** Undoes a prologue and those that it continues, then the call; gives the first function's data. */
