@@ -120,6 +120,11 @@ export class ExceptionDispatcher {
     return core;
   }
 
+  /** Machine code called a function of the host with a stack pointer that leads nowhere. */
+  lostStack(): ExceptionOutcome {
+    return stackOverflow(readRegisters(this.memory), 'a call with a stack pointer that leads nowhere');
+  }
+
   /** `name.sys+RVA` of where the registers are, for messages. */
   describe(registers: Registers): string {
     const address = instructionPointer(registers);

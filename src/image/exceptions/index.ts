@@ -7,3 +7,5 @@ export * from './secondPass.ts';
 export * from './search.ts';
 export * from './cSpecificHandler.ts';
 export * from './dispatcher.ts';
+export * from './exports.ts';
+export * from './hardware.ts';
