@@ -8,3 +8,6 @@ export * from './convention.ts';
 export * from './thunks.ts';
 export * from './strand.ts';
 export * from './machineCode.ts';
+export * from './unwind/index.ts';
+export * from './exceptions/index.ts';
+export * from './bugCheckReport.ts';

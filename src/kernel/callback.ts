@@ -4,6 +4,7 @@
  */
 
 import type { Address } from '../memory/index.ts';
+import type { MachineCodeReport } from './bugCheck/dump.ts';
 import type { CallbackDeclaration } from './declaration.ts';
 import type { Driver } from './driver.ts';
 
@@ -18,6 +19,8 @@ export interface MachineCodeHandlers {
     address: Address,
     declaration: CallbackDeclaration<unknown>,
   ): ((...args: unknown[]) => unknown) | null;
+  /** Where machine code is now, for the dump of a machine that stops; null where none runs. */
+  report?(): MachineCodeReport | null;
 }
 
 /** A registered callback. `invoke` takes the documented parameters; contexts are what the driver registered. */

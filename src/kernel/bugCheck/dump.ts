@@ -18,6 +18,16 @@ export interface DumpParameter {
   readonly meaning: string;
 }
 
+/** Where machine code was when the machine stopped, as text; the floor that runs it supplies it. */
+export interface MachineCodeReport {
+  /** The registers, several to a line. */
+  readonly registers: readonly string[];
+  /** The instructions around the one that failed, which is marked. */
+  readonly code: readonly string[];
+  /** Frames, innermost first: `echo.sys+0x1a20`, functions of the library, what was called first. */
+  readonly stack: readonly string[];
+}
+
 /** A dump as data. */
 export interface Dump {
   /** The bug check code; null where the host or a defect of its own stopped the machine. */
@@ -33,6 +43,8 @@ export interface Dump {
   readonly thread: { readonly id: number; readonly name: string } | null;
   /** Innermost first: procedures of the kernel and callbacks of drivers. */
   readonly frames: readonly string[];
+  /** Null where no machine code ran. */
+  readonly machineCode: MachineCodeReport | null;
   /** Machine time in units of 100 ns. */
   readonly time: number;
   /** The last events of the trace, oldest first; empty where no trace is on. */
@@ -81,6 +93,7 @@ function takeDump(kernel: Kernel): Dump | null {
     irql: processor.irql,
     thread: thread === null ? null : { id: thread.id, name: thread.name },
     frames,
+    machineCode: kernel.machineCode?.report?.() ?? null,
     time: kernel.clock.now,
     events: kernel.recentEvents(),
   };
@@ -98,6 +111,9 @@ export function formatDump(dump: Dump): string {
     `driver ${dump.driver}, processor ${dump.processor}, ${irqlName(dump.irql)}, time ${(dump.time / 1e7).toFixed(7)} s`,
     dump.thread === null ? 'no thread' : `thread ${dump.thread.id} (${dump.thread.name})`,
     ...dump.frames.map((frame) => `    ${frame}`),
+    ...section('registers', dump.machineCode?.registers),
+    ...section('code', dump.machineCode?.code),
+    ...section('stack', dump.machineCode?.stack),
   ];
   if (dump.events.length > 0) lines.push('last events:');
   for (const event of dump.events) {
@@ -105,4 +121,8 @@ export function formatDump(dump: Dump): string {
     lines.push(`    ${time} cpu ${processor} thread ${thread} irql ${irql} ${kind} ${JSON.stringify(rest)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+function section(title: string, lines: readonly string[] = []): string[] {
+  return lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `    ${line}`)];
 }
