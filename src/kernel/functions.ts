@@ -4,6 +4,7 @@ export * from './io/functions.ts';
 export * from './memory/functions.ts';
 export * from './objects/objectAttributes.ts';
 export * from './objects/objectFunctions.ts';
+export * from './process/attach.ts';
 export * from './registry/functions.ts';
 export * from './sync/functions.ts';
 export * from './bugCheck/functions.ts';

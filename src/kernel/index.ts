@@ -19,6 +19,7 @@ export * from './kernel.ts';
 export * from './memory/index.ts';
 export * from './objects/index.ts';
 export * from './macrotask.ts';
+export * from './process/index.ts';
 export * from './procedure.ts';
 export * from './raisedStatus.ts';
 export * from './random.ts';

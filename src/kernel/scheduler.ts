@@ -11,7 +11,7 @@ import { DISPATCH_LEVEL, PASSIVE_LEVEL } from './generated/constants/basic.ts';
 import type { Kernel } from './kernel.ts';
 import { macrotask } from './macrotask.ts';
 import { createFrame, type Procedure, step } from './procedure.ts';
-import type { Processor, Thread } from './thread.ts';
+import { type Processor, SYSTEM_PROCESS, type Thread } from './thread.ts';
 import { ThreadRunner } from './threadRunner.ts';
 import { WaitTable } from './waits.ts';
 
@@ -72,6 +72,9 @@ export class Scheduler {
     });
   }
 
+  /** Told when another thread, or none, runs on a processor; set by who keeps a record of it in memory. */
+  threadSwitched: ((processor: Processor) => void) | null = null;
+
   /** The processor that runs now. */
   get processor(): Processor {
     return this.dpcs.current;
@@ -102,6 +105,8 @@ export class Scheduler {
       readonly affinity?: bigint;
       /** Its object address, where the caller made one with `nextThreadId`. */
       readonly address?: Address;
+      /** Id of the process that it belongs to; default System. */
+      readonly process?: number;
       readonly finished?: (value: number) => void;
     } = {},
   ): Thread {
@@ -121,6 +126,8 @@ export class Scheduler {
       criticalRegionDepth: 0,
       guardedRegionDepth: 0,
       exitStatus: 0,
+      process: options.process ?? SYSTEM_PROCESS,
+      addressSpace: options.process ?? SYSTEM_PROCESS,
       affinity: options.affinity ?? null,
       mutexes: [],
       inTypeScript: false,
@@ -247,6 +254,8 @@ export class Scheduler {
     from.thread = null;
     from.irql = PASSIVE_LEVEL;
     this.dpcs.current = to;
+    this.threadSwitched?.(from);
+    this.threadSwitched?.(to);
   }
 
   /** Called by a thread procedure when it ends early (PsTerminateSystemThread). */
@@ -335,6 +344,7 @@ export class Scheduler {
     processor.dpcChain = 0;
     processor.thread = thread;
     processor.irql = thread.irql;
+    this.threadSwitched?.(processor);
     thread.state = 'running';
     this.#kernel.emit({ kind: 'resume', status: thread.result });
     this.#runner.drive(thread);
@@ -344,6 +354,7 @@ export class Scheduler {
     thread.irql = last.irql;
     last.irql = PASSIVE_LEVEL;
     last.thread = null;
+    this.threadSwitched?.(last);
   }
 
   async #awaitToken(thread: Thread): Promise<void> {

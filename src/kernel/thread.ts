@@ -26,6 +26,9 @@ export interface ThreadWait {
   readonly timer: number;
 }
 
+/** The process id of System, in which drivers run; as on Windows. */
+export const SYSTEM_PROCESS = 4;
+
 /** A kernel thread. */
 export interface Thread {
   /** From 1; the thread id in traces. */
@@ -48,6 +51,10 @@ export interface Thread {
   /** Depth of KeEnterGuardedRegion. */
   guardedRegionDepth: number;
   exitStatus: number;
+  /** Id of the process that it belongs to. */
+  readonly process: number;
+  /** Id of the process whose address space it is in: its own, or one it attached to. */
+  addressSpace: number;
   /** Bit n: the thread may run on processor n; null: on all. */
   affinity: bigint | null;
   /** Addresses of the KMUTANTs that it owns, in order of acquiring them. */

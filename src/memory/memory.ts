@@ -48,8 +48,8 @@ export class KernelMemory {
   readonly callables = new HostValues(CALLABLE_RANGE_START, 'callable');
   /** 64-bit values that are no address of the machine. */
   readonly opaques = new OpaqueValues();
-  /** The user address space of the moment; none until the kernel supplies it. */
-  userSpace: UserSpace = { isCurrent: () => false };
+  /** Which pages are user pages; none until the kernel supplies it. */
+  userSpace: UserSpace = { isUser: () => false };
 
   /** @param size bytes; a multiple of 64 KiB, at most 1 GiB so that addresses stay below the object range. */
   constructor(size: number = 256 * 1024 * 1024) {

@@ -47,6 +47,8 @@ export class Pages {
   readonly count: number;
   /** Protection and use of each page. */
   readonly #state: Uint8Array;
+  /** Id of the process whose user page it is; 0 for pages of the kernel. */
+  readonly #process: Uint16Array;
   /** No page below this one is free. */
   #lowestFree: number;
   #used = 0;
@@ -55,6 +57,7 @@ export class Pages {
     this.memory = memory;
     this.count = memory.size >> PAGE_SHIFT;
     this.#state = new Uint8Array(this.count);
+    this.#process = new Uint16Array(this.count);
     this.#lowestFree = FIRST_MAPPED_ADDRESS >> PAGE_SHIFT;
   }
 
@@ -100,6 +103,7 @@ export class Pages {
   release(address: Address, count: number): void {
     const first = this.#firstOf(address, count, 'release');
     this.#state.fill(0, first, first + count);
+    this.#process.fill(0, first, first + count);
     this.#used -= count;
     if (first < this.#lowestFree) this.#lowestFree = first;
   }
@@ -108,6 +112,20 @@ export class Pages {
   protect(address: Address, count: number, protection: number): void {
     const first = this.#firstOf(address, count, 'protect');
     this.#state.fill(IN_USE | protection, first, first + count);
+  }
+
+  /**
+   * Makes a range in use the user memory of a process, 1 to 65535; 0 makes it the kernel's again.
+   * @throws PageRangeError when a page of it is not in use.
+   */
+  assign(address: Address, count: number, process: number): void {
+    const first = this.#firstOf(address, count, 'assign');
+    this.#process.fill(process, first, first + count);
+  }
+
+  /** Id of the process that the page around `address` belongs to; 0 for pages of the kernel and none. */
+  processAt(address: Address): number {
+    return this.#process[address >>> PAGE_SHIFT] ?? 0;
   }
 
   /** Protection of the page around `address`; PAGE_NONE where nothing is mapped. */

@@ -54,9 +54,9 @@ describe('the number of a pointer', () => {
     expect(store(memory, low, high)).toBe(number);
   });
 
-  test('is the low half in the user window, where the current process has the page', () => {
+  test('is the low half in the user window, where a process has the page', () => {
     const own = new KernelMemory(SIZE);
-    own.userSpace = { isCurrent: (low) => low >>> 12 === 0x12 };
+    own.userSpace = { isUser: (low) => low >>> 12 === 0x12 };
     expect(store(own, 0x1_2340, USER_WINDOW_HIGH)).toBe(0x1_2340);
     expect(isOpaque(store(own, 0x1_3340, USER_WINDOW_HIGH))).toBe(true);
   });

@@ -6,7 +6,7 @@
  * |------------------------------------------------------|----------------------------------------|
  * | NULL                                                 | 0                                      |
  * | kernel window, low half at least 64 KiB, below 2^31  | the low half                           |
- * | user window, a page of the current process           | the low half; alias of the kernel page |
+ * | user window, a page of a process                     | the low half; alias of the kernel page |
  * | below 64 KiB: integers that drivers pass as contexts | itself                                 |
  * | -2^31 to -1: kernel handles, (HANDLE)-1              | itself, negative                       |
  * | anything else: wild, half-valid or opaque            | an address of the opaque range         |
@@ -87,10 +87,10 @@ export class OpaqueValues {
   }
 }
 
-/** Says which pages belong to user processes and which process is current; the kernel supplies it. */
+/** Says which pages belong to user processes; the kernel supplies it. */
 export interface UserSpace {
-  /** Whether the current process has a page at `low`. */
-  isCurrent(low: Address): boolean;
+  /** Whether a process has a user page at `low`. Whether it may be accessed now is asked where it is accessed. */
+  isUser(low: Address): boolean;
 }
 
 /** What converting needs of a memory. */
@@ -112,7 +112,7 @@ export function addressFromHalves(memory: PointerSpace, low: number, high: numbe
     if (low >>> 0 < FIRST_MAPPED_ADDRESS) return low;
   } else if (high === -1) {
     if (low < 0) return low;
-  } else if (high === USER_WINDOW_HIGH && low > 0 && memory.userSpace.isCurrent(low)) {
+  } else if (high === USER_WINDOW_HIGH && low > 0 && memory.userSpace.isUser(low)) {
     return low;
   }
   return memory.opaques.numberOf(low, high);

@@ -11,6 +11,7 @@ import {
   METHOD_NEITHER,
 } from '../generated/constants/common.ts';
 import type { Kernel } from '../kernel.ts';
+import { pagesOf } from '../memory/kernelPool.ts';
 import * as at from './irpLayout.ts';
 
 /** The major function codes that the I/O manager makes requests with. */
@@ -28,8 +29,10 @@ export const MAJOR = {
 } as const;
 /** Bytes of an MDL before its page numbers. */
 export const MDL_SIZE = 48;
-/** Mapped, locked, over non-paged pool. */
-const MDL_FLAGS = 1 | 2 | 4;
+/** Mapped and locked. */
+const MDL_FLAGS = 1 | 2;
+/** Over non-paged pool. */
+const MDL_OF_POOL = 4;
 
 /** One of the methods. */
 export type Method = 'buffered' | 'direct' | 'neither';
@@ -45,15 +48,17 @@ export function methodOf(kernel: Kernel, device: Address, major: number, code: n
   return (flags & DO_DIRECT_IO) !== 0 ? 'direct' : 'neither';
 }
 
-/** An MDL over non-paged pool that is locked and mapped where it lies (wdm/ns-wdm-_mdl). */
+/** An MDL over non-paged pool or user memory that is locked and mapped where it lies (wdm/ns-wdm-_mdl). */
 export function writeMdl(kernel: Kernel, mdl: Address, address: Address, length: number): void {
   const { memory } = kernel;
   const offset = address & 0xfff;
   const pages = (offset + length + 0xfff) >> 12;
   memory.u16[(mdl + 8) >> 1] = MDL_SIZE + pages * 8;
-  memory.u16[(mdl + 10) >> 1] = MDL_FLAGS;
+  const user = pagesOf(kernel).processAt(address) !== 0;
+  memory.u16[(mdl + 10) >> 1] = user ? MDL_FLAGS : MDL_FLAGS | MDL_OF_POOL;
   memory.writePointer(mdl + 24, address);
-  memory.writePointer(mdl + 32, address - offset);
+  if (user) memory.writeUserPointer(mdl + 32, address - offset);
+  else memory.writePointer(mdl + 32, address - offset);
   memory.u32[(mdl + 40) >> 2] = length;
   memory.u32[(mdl + 44) >> 2] = offset;
   for (let page = 0; page < pages; page++)

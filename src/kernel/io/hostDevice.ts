@@ -12,13 +12,13 @@ import { handlesOf, type KernelHandle } from '../objects/handleTable.ts';
 import { closeHandle } from '../objects/objectFunctions.ts';
 import { objectsOf } from '../objects/objectManager.ts';
 import { type Procedure, procedure } from '../procedure.ts';
+import { type Process, processesOf } from '../process/process.ts';
 import { NT_SUCCESS, type NTSTATUS } from '../status.ts';
 import { ntstatusName } from '../statusName.ts';
 import { MAJOR } from './accessMethod.ts';
 import { type OpenLocals, openFile } from './fileObjects.ts';
 import { ioManagerOf } from './ioManager.ts';
 import { cancelIrp } from './irpFunctions.ts';
-import { programThreadsOf } from './processes.ts';
 import { type DeviceResult, nothing, type RequestLocals, request, requestLocals } from './userRequest.ts';
 
 const USER_MODE = 1;
@@ -26,11 +26,14 @@ const USER_MODE = 1;
 /** A device that the host opened. */
 export class DeviceHandle {
   readonly handle: KernelHandle;
+  /** The process whose requests these are. */
+  readonly process: Process;
   readonly #kernel: Kernel;
   readonly #file: Address;
   readonly #open = new Set<RequestLocals>();
 
-  constructor(kernel: Kernel, handle: KernelHandle, file: Address) {
+  constructor(kernel: Kernel, process: Process, handle: KernelHandle, file: Address) {
+    this.process = process;
     this.#kernel = kernel;
     this.handle = handle;
     this.#file = file;
@@ -55,6 +58,7 @@ export class DeviceHandle {
   cancel(): Promise<number> {
     return startUserThread(
       this.#kernel,
+      this.process,
       'cancel',
       procedure<Kernel, { open: readonly RequestLocals[] }>('CancelIo', {
         start: (kernel, locals, step) =>
@@ -69,7 +73,10 @@ export class DeviceHandle {
 
   /** Closes the handle: IRP_MJ_CLEANUP, then IRP_MJ_CLOSE. */
   close(): Promise<NTSTATUS> {
-    return startUserThread(this.#kernel, 'close', closeHandle, { handle: this.handle, object: 0 });
+    return startUserThread(this.#kernel, this.process, 'close', closeHandle, {
+      handle: this.handle,
+      object: 0,
+    });
   }
 
   async #request(locals: RequestLocals): Promise<DeviceResult> {
@@ -78,7 +85,7 @@ export class DeviceHandle {
     // The file must outlive the request, as a user program's pending request keeps it.
     objectsOf(this.#kernel).reference(entry.object);
     this.#open.add(locals);
-    await startUserThread(this.#kernel, 'request', request, locals);
+    await startUserThread(this.#kernel, this.process, 'request', request, locals);
     this.#open.delete(locals);
     objectsOf(this.#kernel).dereference(entry.object);
     return locals.result;
@@ -87,6 +94,7 @@ export class DeviceHandle {
 
 function startUserThread<L extends object>(
   kernel: Kernel,
+  process: Process,
   name: string,
   target: Procedure<Kernel, L>,
   locals: L,
@@ -96,27 +104,31 @@ function startUserThread<L extends object>(
     const forget = kernel.onStop(reject);
     const finished = (status: number): void => {
       forget();
-      programThreadsOf(kernel).delete(thread.id);
       resolve(status);
     };
-    const thread = kernel.scheduler.createThread(`user ${name}`, target, kernel, locals, { finished });
-    programThreadsOf(kernel).add(thread.id);
+    const options = { finished, process: process.id };
+    kernel.scheduler.createThread(`user ${name}`, target, kernel, locals, options);
   });
 }
 
 /**
- * Opens a device as CreateFile does: `\\.\Name`, `\??\Name` or `\Device\Name`. Resolves once IRP_MJ_CREATE is complete.
+ * Opens a device as CreateFile does, for a process: `\\.\Name`, `\??\Name` or `\Device\Name`. Resolves once
+ * IRP_MJ_CREATE is complete.
  * @throws NdisboxError DEVICE_NOT_OPENED with the status in its message.
  */
-export async function openDevice(kernel: Kernel, path: string): Promise<DeviceHandle> {
+export async function openDevice(
+  kernel: Kernel,
+  path: string,
+  process: Process = processesOf(kernel).program,
+): Promise<DeviceHandle> {
   const locals: OpenLocals = { path: path.replace(/^\\\\[.?]\\/, '\\??\\'), mode: USER_MODE, file: 0 };
-  const status = await startUserThread(kernel, 'open', openFile, locals);
+  const status = await startUserThread(kernel, process, 'open', openFile, locals);
   const object = objectsOf(kernel).at(locals.file);
   if (!NT_SUCCESS(status) || object === undefined) throw notOpened(path, status >>> 0);
   const handle = handlesOf(kernel).open(object, 0x001f_01ff);
   objectsOf(kernel).dereference(object);
   if (handle === null) throw notOpened(path, STATUS_INSUFFICIENT_RESOURCES);
-  return new DeviceHandle(kernel, handle, locals.file);
+  return new DeviceHandle(kernel, process, handle, locals.file);
 }
 
 function notOpened(path: string, status: NTSTATUS): NdisboxError {

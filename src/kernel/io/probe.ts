@@ -1,30 +1,38 @@
 /**
- * Checks of the buffers of programs: ProbeForRead, ProbeForWrite (wdm.h). The buffers of a request are user memory
- * while the request lasts; everything else is kernel memory.
+ * Checks of the buffers of programs: ProbeForRead, ProbeForWrite (wdm.h). A range passes when all of it is user memory
+ * of the current process.
  */
 
-import type { Address } from '../../memory/index.ts';
+import { type Address, lowHalfOf, pointerText } from '../../memory/index.ts';
 import type { OutPointer } from '../edge.ts';
 import { STATUS_ACCESS_VIOLATION, STATUS_DATATYPE_MISALIGNMENT } from '../generated/constants/ntstatus.ts';
 import type { Kernel } from '../kernel.ts';
+import type { Wide } from '../memory/poolFunctions.ts';
+import { processesOf } from '../process/process.ts';
 import { RaisedStatusError } from '../raisedStatus.ts';
 import { synchronous } from '../sync/declare.ts';
-import { userMemoryOf } from './userRequest.ts';
 
-function probe(kernel: Kernel, name: string, address: Address, length: number, alignment: number): void {
-  const size = length >>> 0;
+function probe(
+  kernel: Kernel,
+  name: 'ProbeForRead' | 'ProbeForWrite',
+  address: Address,
+  length: Wide,
+  alignment: number,
+): void {
+  const size = Number(length);
   if (size === 0) return;
-  const text = `${name} was given 0x${(address >>> 0).toString(16)}`;
-  if (alignment > 1 && address % alignment !== 0) {
+  const text = `${name} was given ${pointerText(kernel.memory, address)}`;
+  if (alignment > 1 && lowHalfOf(kernel.memory, address) % alignment !== 0) {
     throw new RaisedStatusError(
       STATUS_DATATYPE_MISALIGNMENT,
       `${text}, which is not aligned to ${alignment} bytes`,
     );
   }
-  for (const [start, end] of userMemoryOf(kernel)) if (address >= start && address + size <= end) return;
+  const access = name === 'ProbeForRead' ? 'read' : 'write';
+  if (size > 0 && processesOf(kernel).current.allows(address, size, access)) return;
   throw new RaisedStatusError(
     STATUS_ACCESS_VIOLATION,
-    `${text}, ${size} bytes that are not in the buffers of a program's request; probe only what came from a program`,
+    `${text}, ${size} bytes that the current process may not ${access}; probe, in its context, only what came from a program`,
   );
 }
 
@@ -35,7 +43,7 @@ function declareProbe(name: 'ProbeForRead' | 'ProbeForWrite') {
     '2000',
     `wdm/nf-wdm-${name.toLowerCase()}`,
     (kernel) =>
-      (Address: OutPointer, Length: number, Alignment: number): void =>
+      (Address: OutPointer, Length: Wide, Alignment: number): void =>
         probe(kernel, name, Address, Length, Alignment),
   );
 }

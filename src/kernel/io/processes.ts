@@ -1,5 +1,5 @@
 /**
- * The two processes of a machine: System, in which drivers run, and the program of the host that opens devices.
+ * Which process runs, which one made a request, and how a driver finds one: System, in which drivers run, or a program.
  * Implements PsGetCurrentProcess, IoGetRequestorProcess and their kin (wdm.h, ntddk.h, ntifs.h).
  */
 
@@ -7,41 +7,27 @@ import type { Address } from '../../memory/index.ts';
 import type { OutPointer, Pointer } from '../edge.ts';
 import { STATUS_INVALID_PARAMETER, STATUS_SUCCESS } from '../generated/constants/ntstatus.ts';
 import type { IRP } from '../generated/structures/index.ts';
-import { type Kernel, perKernel } from '../kernel.ts';
+import type { Kernel } from '../kernel.ts';
 import { MACHINE_VERSION } from '../memory/versionFunctions.ts';
 import { objectsOf } from '../objects/objectManager.ts';
+import { type Process, processesOf } from '../process/process.ts';
 import type { NTSTATUS } from '../status.ts';
 import { inlined, synchronous } from '../sync/declare.ts';
 import * as at from './irpLayout.ts';
 
-/** The process id of System, as on Windows. */
-const SYSTEM = 4;
-/** The process id of the host's program. */
-const PROGRAM = 8;
 const USER_MODE = 1;
 
-/** Ids of the threads that make requests for the host's program. */
-export const programThreadsOf = perKernel('threads of the program', () => new Set<number>());
-
-/** The process objects, by process id. */
-const processesOf = perKernel('processes', (kernel) => {
-  const create = (id: number, name: string): [number, Address] => [
-    id,
-    objectsOf(kernel).create('Process', name, id).address,
-  ];
-  return new Map([create(SYSTEM, 'System'), create(PROGRAM, 'the program of the host')]);
-});
-
-function currentId(kernel: Kernel): number {
-  const { thread } = kernel.scheduler;
-  return thread !== null && programThreadsOf(kernel).has(thread.id) ? PROGRAM : SYSTEM;
+/** The process whose program made a request; requests of drivers come from System. */
+function requestor(kernel: Kernel, irp: Address): Process {
+  const { memory, scheduler } = kernel;
+  const processes = processesOf(kernel);
+  if (memory.u8[irp + at.IRP_REQUESTOR_MODE] !== USER_MODE) return processes.system;
+  const address = memory.readPointer(irp + at.IRP_THREAD);
+  for (const thread of scheduler.threads) {
+    if (thread.address === address) return processes.withId(thread.process) ?? processes.program;
+  }
+  return processes.program;
 }
-
-function requestorId(kernel: Kernel, irp: Address): number {
-  return kernel.memory.u8[irp + at.IRP_REQUESTOR_MODE] === USER_MODE ? PROGRAM : SYSTEM;
-}
-
-const objectOf = (kernel: Kernel, id: number): Address => processesOf(kernel).get(id) ?? 0;
 
 /** The process whose thread runs. Any IRQL. @source wdm/nf-wdm-iogetcurrentprocess */
 export const IoGetCurrentProcess = synchronous(
@@ -49,7 +35,7 @@ export const IoGetCurrentProcess = synchronous(
   'any',
   '2000',
   'wdm/nf-wdm-iogetcurrentprocess',
-  (kernel) => (): Address => objectOf(kernel, currentId(kernel)),
+  (kernel) => (): Address => processesOf(kernel).current.address,
 );
 
 /** The macro around IoGetCurrentProcess. @source wdm/nf-wdm-iogetcurrentprocess */
@@ -58,7 +44,7 @@ export const PsGetCurrentProcess = inlined(
   'any',
   '2000',
   'wdm/nf-wdm-iogetcurrentprocess',
-  (kernel) => (): Address => objectOf(kernel, currentId(kernel)),
+  (kernel) => (): Address => processesOf(kernel).current.address,
 );
 
 /** The id of the process whose thread runs; 4 for System. @source ntddk/nf-ntddk-psgetcurrentprocessid */
@@ -67,7 +53,7 @@ export const PsGetCurrentProcessId = synchronous(
   '<=DISPATCH_LEVEL',
   '2000',
   'ntddk/nf-ntddk-psgetcurrentprocessid',
-  (kernel) => (): number => currentId(kernel),
+  (kernel) => (): number => processesOf(kernel).owner.id,
 );
 
 /** The process that made a request. @source ntifs/nf-ntifs-iogetrequestorprocess */
@@ -78,7 +64,7 @@ export const IoGetRequestorProcess = synchronous(
   'ntifs/nf-ntifs-iogetrequestorprocess',
   (kernel) =>
     (Irp: Pointer<IRP>): Address =>
-      objectOf(kernel, requestorId(kernel, Irp)),
+      requestor(kernel, Irp).address,
 );
 
 /** The id of the process that made a request. @source ntifs/nf-ntifs-iogetrequestorprocessid */
@@ -89,7 +75,7 @@ export const IoGetRequestorProcessId = synchronous(
   'ntifs/nf-ntifs-iogetrequestorprocessid',
   (kernel) =>
     (Irp: Pointer<IRP>): number =>
-      requestorId(kernel, Irp),
+      requestor(kernel, Irp).id,
 );
 
 /** Whether a request comes from a 32-bit program: never. @source wdm/nf-wdm-iois32bitprocess */
@@ -114,42 +100,11 @@ export const PsLookupProcessByProcessId = synchronous(
   'ntifs/nf-ntifs-pslookupprocessbyprocessid',
   (kernel) =>
     (ProcessId: number, Process: OutPointer): NTSTATUS => {
-      const object = objectsOf(kernel).at(objectOf(kernel, ProcessId));
+      const object = objectsOf(kernel).at(processesOf(kernel).withId(ProcessId)?.address ?? 0);
       if (object === undefined) return STATUS_INVALID_PARAMETER;
       objectsOf(kernel).reference(object);
       kernel.memory.writePointer(Process, object.address);
       return STATUS_SUCCESS;
-    },
-);
-
-/** Bytes of KAPC_STATE on 64-bit Windows. */
-const APC_STATE_SIZE = 48;
-
-/**
- * Attaches the thread to the address space of a process. All processes of the machine see the same memory, so only
- * the state is kept. IRQL <= DISPATCH_LEVEL. @source ntifs/nf-ntifs-kestackattachprocess
- */
-export const KeStackAttachProcess = synchronous(
-  'VOID KeStackAttachProcess(PRKPROCESS PROCESS, PRKAPC_STATE ApcState)',
-  '<=DISPATCH_LEVEL',
-  '2000',
-  'ntifs/nf-ntifs-kestackattachprocess',
-  ({ memory }) =>
-    (PROCESS: OutPointer, ApcState: OutPointer): void => {
-      memory.u8.fill(0, ApcState, ApcState + APC_STATE_SIZE);
-      memory.writePointer(ApcState + 32, PROCESS);
-    },
-);
-
-/** Ends what KeStackAttachProcess began. @source ntifs/nf-ntifs-keunstackdetachprocess */
-export const KeUnstackDetachProcess = synchronous(
-  'VOID KeUnstackDetachProcess(PRKAPC_STATE ApcState)',
-  '<=DISPATCH_LEVEL',
-  '2000',
-  'ntifs/nf-ntifs-keunstackdetachprocess',
-  ({ memory }) =>
-    (ApcState: OutPointer): void => {
-      memory.u8.fill(0, ApcState, ApcState + APC_STATE_SIZE);
     },
 );
 

@@ -9,9 +9,10 @@ import {
   STATUS_PENDING,
   STATUS_SUCCESS,
 } from '../generated/constants/ntstatus.ts';
-import { type Kernel, perKernel } from '../kernel.ts';
+import type { Kernel } from '../kernel.ts';
 import { poolOf } from '../memory/kernelPool.ts';
 import { procedure } from '../procedure.ts';
+import { processesOf } from '../process/process.ts';
 import type { NTSTATUS } from '../status.ts';
 import { initializeEvent } from '../sync/event.ts';
 import { MAJOR, MDL_SIZE, type Method, methodOf, writeMdl } from './accessMethod.ts';
@@ -24,9 +25,6 @@ const TAG = 0x656c_6946;
 /** Most bytes of one request; a longer one fails with STATUS_INSUFFICIENT_RESOURCES. */
 export const REQUEST_LIMIT = 16 * 0x10_0000;
 const USER_MODE = 1;
-
-/** The buffers of programs while their requests last, first address to end: what ProbeForRead takes for user memory. */
-export const userMemoryOf = perKernel('user memory', () => new Map<Address, Address>());
 
 /** What a request gave. */
 export interface DeviceResult {
@@ -46,10 +44,11 @@ export interface RequestLocals {
   readonly input: Uint8Array;
   readonly outputLength: number;
   irp: Address;
-  /** One block: KEVENT (24), IO_STATUS_BLOCK (16), MDL, input, output. */
+  /** One block: KEVENT (24), IO_STATUS_BLOCK (16), MDL; for a driver's request also input and output. */
   block: Address;
+  /** Input and output of a program's request: user memory of its process, 0 for a driver's. */
+  user: Address;
   output: Address;
-  inputAt: Address;
   result: DeviceResult;
 }
 
@@ -95,8 +94,7 @@ export const request = procedure<Kernel, RequestLocals>('UserRequest', {
     const information = memory.u32[(locals.block + 32) >> 2];
     const length = status >>> 30 === 3 ? 0 : Math.min(information, locals.outputLength);
     locals.result = { status, information, data: memory.u8.slice(locals.output, locals.output + length) };
-    userMemoryOf(kernel).delete(locals.inputAt);
-    poolOf(kernel).free(locals.block, TAG);
+    release(kernel, locals);
     return step.done(status);
   },
 });
@@ -107,29 +105,39 @@ function build(kernel: Kernel, locals: RequestLocals, device: Address): boolean 
   const { input, outputLength, major } = locals;
   if (input.length > REQUEST_LIMIT || outputLength > REQUEST_LIMIT) return false;
   const pages = (Math.max(input.length, outputLength) >> 12) + 2;
-  const inputAt = 40 + MDL_SIZE + pages * 8;
-  const outputAt = (inputAt + input.length + 15) & ~15;
+  const buffersAt = 40 + MDL_SIZE + pages * 8;
+  const outputAt = (input.length + 15) & ~15;
+  const size = outputAt + Math.max(outputLength, 16);
+  const program = locals.mode === USER_MODE;
   const pool = poolOf(kernel);
-  locals.block = pool.allocateZeroed(poolType.nonPagedNx, outputAt + Math.max(outputLength, 16), TAG, 0);
+  locals.block = pool.allocateZeroed(poolType.nonPagedNx, buffersAt + (program ? 0 : size), TAG, 0);
   if (locals.block === 0) return false;
+  locals.user = program ? processesOf(kernel).owner.allocate(size) : 0;
+  if (program && locals.user === 0) return refuse(kernel, locals);
   const direction = methodOf(kernel, device, major, locals.code);
   const buffered = direction === 'buffered';
   locals.irp = ioManagerOf(kernel).allocateIrp(memory.i8[device + at.DEVICE_STACK_SIZE], {
     system: true,
     outputLength: buffered ? outputLength : 0,
   });
-  if (locals.irp === 0) {
-    pool.free(locals.block, TAG);
-    return false;
-  }
+  if (locals.irp === 0) return refuse(kernel, locals);
   initializeEvent(kernel, locals.block, false, false);
-  memory.u8.set(input, locals.block + inputAt);
-  locals.output = locals.block + outputAt;
-  const buffers = { input: locals.block + inputAt, output: locals.output };
-  if (locals.mode === USER_MODE)
-    userMemoryOf(kernel).set(buffers.input, locals.output + Math.max(outputLength, 16));
-  locals.inputAt = buffers.input;
+  const inputAddress = program ? locals.user : locals.block + buffersAt;
+  memory.u8.set(input, inputAddress);
+  locals.output = inputAddress + outputAt;
+  const buffers = { input: inputAddress, output: locals.output };
   return fillIrp(kernel, locals, device, direction, buffers);
+}
+
+/** Gives back what a request needed. */
+function release(kernel: Kernel, locals: RequestLocals): void {
+  if (locals.user !== 0) processesOf(kernel).owner.free(locals.user);
+  poolOf(kernel).free(locals.block, TAG);
+}
+
+function refuse(kernel: Kernel, locals: RequestLocals): false {
+  release(kernel, locals);
+  return false;
 }
 
 function fillIrp(
@@ -148,7 +156,9 @@ function fillIrp(
   memory.writePointer(irp + at.IRP_USER_EVENT, block);
   memory.writePointer(irp + at.IRP_THREAD, kernel.scheduler.thread?.address ?? 0);
   memory.writePointer(irp + at.IRP_ORIGINAL_FILE, locals.file);
-  memory.writePointer(irp + at.IRP_USER_BUFFER, writes ? buffers.input : buffers.output);
+  const writeBuffer = (to: Address, buffer: Address): void =>
+    locals.mode === USER_MODE ? memory.writeUserPointer(to, buffer) : memory.writePointer(to, buffer);
+  writeBuffer(irp + at.IRP_USER_BUFFER, writes ? buffers.input : buffers.output);
   const needsSystemBuffer =
     (method === 'buffered' && input.length + outputLength > 0) ||
     (control && method === 'direct' && input.length > 0);
@@ -157,8 +167,7 @@ function fillIrp(
     const system = poolOf(kernel).allocateZeroed(poolType.nonPagedNx, size, TAG, 0);
     if (system === 0) {
       ioManagerOf(kernel).freeIrp(irp);
-      poolOf(kernel).free(block, TAG);
-      return false;
+      return refuse(kernel, locals);
     }
     memory.u8.set(input, system);
     memory.writePointer(irp + at.IRP_SYSTEM_BUFFER, system);
@@ -179,7 +188,7 @@ function fillIrp(
   if (control) {
     memory.u32[parameters + 2] = input.length;
     memory.u32[parameters + 4] = locals.code;
-    if (method === 'neither') memory.writePointer(stack + at.STACK_PARAMETERS + 24, buffers.input);
+    if (method === 'neither') writeBuffer(stack + at.STACK_PARAMETERS + 24, buffers.input);
   }
   return true;
 }
@@ -202,8 +211,8 @@ export function requestLocals(
     outputLength,
     irp: 0,
     block: 0,
+    user: 0,
     output: 0,
-    inputAt: 0,
     result: nothing,
   };
 }

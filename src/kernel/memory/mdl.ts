@@ -4,7 +4,15 @@
  * Implements "Using MDLs" (windows-driver-docs-pr/kernel) and the Mm* and Io*Mdl pages of wdm.h.
  */
 
-import { type Address, PAGE_READ, PAGE_SIZE, PAGE_WRITE, poolType } from '../../memory/index.ts';
+import {
+  type Address,
+  isOpaque,
+  PAGE_READ,
+  PAGE_SIZE,
+  PAGE_WRITE,
+  pointerText,
+  poolType,
+} from '../../memory/index.ts';
 import type { Driver } from '../driver.ts';
 import { DISPATCH_LEVEL } from '../generated/constants/basic.ts';
 import {
@@ -16,9 +24,10 @@ import {
   MDL_SOURCE_IS_NONPAGED_POOL,
   MDL_WRITE_OPERATION,
 } from '../generated/constants/common.ts';
-import { STATUS_ACCESS_VIOLATION, STATUS_INSUFFICIENT_RESOURCES } from '../generated/constants/ntstatus.ts';
+import { STATUS_ACCESS_VIOLATION, STATUS_INVALID_PARAMETER } from '../generated/constants/ntstatus.ts';
 import { MDL } from '../generated/structures/index.ts';
 import type { Kernel } from '../kernel.ts';
+import { processesOf } from '../process/process.ts';
 import { RaisedStatusError } from '../raisedStatus.ts';
 import { pagesOf, poolOf } from './kernelPool.ts';
 
@@ -55,12 +64,24 @@ export const mdlNext = (kernel: Kernel, mdl: Address): Address => kernel.memory.
 export const mappedAddress = (kernel: Kernel, mdl: Address): Address =>
   kernel.memory.readPointer(mdl + MappedSystemVa);
 
+/** Writes where the first page of the range starts: a user address where the page belongs to a process. */
+function writeStart(kernel: Kernel, mdl: Address, address: Address): void {
+  const { memory } = kernel;
+  if (isOpaque(address)) {
+    // Nothing lies there; the driver finds what it gave when it looks, and locking it fails.
+    memory.writePointer(mdl + StartVa, address);
+    memory.u32[(mdl + StartVa) >> 2] &= -PAGE_SIZE;
+  } else if (pagesOf(kernel).processAt(address) === 0)
+    memory.writePointer(mdl + StartVa, address & -PAGE_SIZE);
+  else memory.writeUserPointer(mdl + StartVa, address & -PAGE_SIZE);
+}
+
 /** Writes an MDL that describes a range and no pages yet. */
 export function initializeMdl(kernel: Kernel, mdl: Address, address: Address, size: number): void {
   const { memory } = kernel;
   memory.u8.fill(0, mdl, mdl + MDL_SIZE);
   memory.u16[(mdl + Size) >> 1] = MDL_SIZE + spanPages(address, size) * PFN_SIZE;
-  memory.writePointer(mdl + StartVa, address & -PAGE_SIZE);
+  writeStart(kernel, mdl, address);
   memory.u32[(mdl + ByteOffset) >> 2] = address & (PAGE_SIZE - 1);
   memory.u32[(mdl + ByteCount) >> 2] = size;
 }
@@ -157,11 +178,14 @@ export function probeAndLock(
     );
   }
   const access = operation === IO_READ_ACCESS ? PAGE_READ : PAGE_READ | PAGE_WRITE;
-  const fault = mode === USER_MODE ? address : pagesOf(kernel).firstFault(address, size, access);
+  const fault =
+    mode === USER_MODE
+      ? userFault(kernel, address, size, operation)
+      : pagesOf(kernel).firstFault(address, size, access);
   if (fault !== -1) {
     throw new RaisedStatusError(
       STATUS_ACCESS_VIOLATION,
-      `MmProbeAndLockPages cannot ${operation === IO_READ_ACCESS ? 'read' : 'write'} 0x${fault.toString(16)} in ${mode === USER_MODE ? 'user' : 'kernel'} mode`,
+      `MmProbeAndLockPages cannot ${operation === IO_READ_ACCESS ? 'read' : 'write'} ${pointerText(kernel.memory, fault)} in ${mode === USER_MODE ? 'user' : 'kernel'} mode`,
     );
   }
   fillPageNumbers(kernel, mdl, kernel.memory.readPointer(mdl + StartVa));
@@ -170,6 +194,12 @@ export function probeAndLock(
     mdl,
     flags | MDL_PAGES_LOCKED | (operation === IO_READ_ACCESS ? 0 : MDL_WRITE_OPERATION),
   );
+}
+
+/** The address of a range that the current process may not access, -1 when it may access all. */
+function userFault(kernel: Kernel, address: Address, size: number, operation: number): Address {
+  const access = operation === IO_READ_ACCESS ? 'read' : 'write';
+  return processesOf(kernel).current.allows(address, size, access) ? -1 : address;
 }
 
 /** Unlocks the pages and releases their mapping. */
@@ -195,12 +225,7 @@ const MAP_PAGE = 'wdm/nf-wdm-mmmaplockedpagesspecifycache';
 export function mapLockedPages(kernel: Kernel, driver: Driver, mdl: Address, mode: number): Address {
   const { memory } = kernel;
   const flags = mdlFlags(kernel, mdl);
-  if (mode === USER_MODE) {
-    throw new RaisedStatusError(
-      STATUS_INSUFFICIENT_RESOURCES,
-      'the machine has no user address space to map an MDL into; map it in kernel mode',
-    );
-  }
+  if (mode === USER_MODE) return mapIntoProcess(kernel, mdl);
   if ((flags & (MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL)) !== 0) {
     misuse(
       kernel,
@@ -234,8 +259,23 @@ export function mapLockedPages(kernel: Kernel, driver: Driver, mdl: Address, mod
   return address;
 }
 
-/** Releases the mapping. */
+/** Maps the pages into the current process, for as long as it lives or until they are unmapped there. */
+function mapIntoProcess(kernel: Kernel, mdl: Address): Address {
+  const { memory } = kernel;
+  if ((mdlFlags(kernel, mdl) & (MDL_PAGES_LOCKED | MDL_SOURCE_IS_NONPAGED_POOL)) === 0) {
+    throw new RaisedStatusError(
+      STATUS_INVALID_PARAMETER,
+      'the pages of the MDL are not locked; lock them before they are mapped into a process',
+    );
+  }
+  const address = memory.u32[(mdl + MDL_SIZE) >> 2] * PAGE_SIZE + mdlByteOffset(kernel, mdl);
+  processesOf(kernel).current.map(address, Math.max(1, mdlByteCount(kernel, mdl)));
+  return address;
+}
+
+/** Releases the mapping: of the current process, where there is one, else the one into system space. */
 export function unmapLockedPages(kernel: Kernel, driver: Driver, mdl: Address, address: Address): void {
+  if (processesOf(kernel).current.unmap(address)) return;
   const flags = mdlFlags(kernel, mdl);
   if ((flags & MDL_MAPPED_TO_SYSTEM_VA) === 0 || mappedAddress(kernel, mdl) !== address) {
     misuse(
@@ -278,7 +318,7 @@ export function buildPartial(
   if (address < start || size < 0 || address + size > end) return false;
   if (MDL_SIZE + spanPages(address, size) * PFN_SIZE > room) return false;
   const skipped = (address >>> 12) - (start >>> 12);
-  memory.writePointer(target + StartVa, address & -PAGE_SIZE);
+  writeStart(kernel, target, address);
   memory.u32[(target + ByteOffset) >> 2] = address & (PAGE_SIZE - 1);
   memory.u32[(target + ByteCount) >> 2] = size;
   fillPageNumbers(kernel, target, (memory.u32[(source + MDL_SIZE) >> 2] + skipped) << 12);
@@ -304,7 +344,7 @@ export function advanceMdl(kernel: Kernel, mdl: Address, bytes: number): boolean
   if (mappedAddress(kernel, mdl) !== 0) {
     memory.writePointer(mdl + MappedSystemVa, mappedAddress(kernel, mdl) + bytes);
   }
-  memory.writePointer(mdl + StartVa, address & -PAGE_SIZE);
+  writeStart(kernel, mdl, address);
   memory.u32[(mdl + ByteOffset) >> 2] = address & (PAGE_SIZE - 1);
   memory.u32[(mdl + ByteCount) >> 2] = count - bytes;
   fillPageNumbers(kernel, mdl, (first + skipped) << 12);

@@ -26,6 +26,7 @@ import {
   prepareForReuse,
   probeAndLock,
   spanPages,
+  USER_MODE,
   unlockPages,
   unmapLockedPages,
 } from './mdl.ts';
@@ -154,14 +155,15 @@ export const MmUnlockPages = declareFunction('ntoskrnl', {
 });
 
 /**
- * Maps locked pages into system space. IRQL <= DISPATCH_LEVEL. NULL when the pages are not locked. User mode raises
- * STATUS_INSUFFICIENT_RESOURCES: the machine has no user address space. wdm/nf-wdm-mmmaplockedpagesspecifycache
+ * Maps locked pages into system space, or for user mode into the current process. IRQL <= DISPATCH_LEVEL. NULL when
+ * the pages are not locked; in user mode that raises STATUS_INVALID_PARAMETER. wdm/nf-wdm-mmmaplockedpagesspecifycache
  */
 export const MmMapLockedPagesSpecifyCache = declareFunction('ntoskrnl', {
   ...atDispatch,
   prototype:
     'PVOID MmMapLockedPagesSpecifyCache(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode, MEMORY_CACHING_TYPE CacheType, PVOID RequestedAddress, ULONG BugCheckOnFailure, ULONG Priority)',
   page: 'wdm/nf-wdm-mmmaplockedpagesspecifycache',
+  userResult: (args) => args[1] === USER_MODE,
   implement:
     (kernel: Kernel, driver) =>
     (
@@ -180,6 +182,7 @@ export const MmMapLockedPages = declareFunction('ntoskrnl', {
   ...atDispatch,
   prototype: 'PVOID MmMapLockedPages(PMDL MemoryDescriptorList, KPROCESSOR_MODE AccessMode)',
   page: 'wdm/nf-wdm-mmmaplockedpages',
+  userResult: (args) => args[1] === USER_MODE,
   implement: (kernel: Kernel, driver) => (MemoryDescriptorList: Address, AccessMode: number) =>
     mapLockedPages(kernel, driver, MemoryDescriptorList, AccessMode),
 });

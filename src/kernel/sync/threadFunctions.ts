@@ -14,7 +14,7 @@ import { type Kernel, perKernel } from '../kernel.ts';
 import { handlesOf, writeHandle } from '../objects/handleTable.ts';
 import { objectsOf } from '../objects/objectManager.ts';
 import { procedure } from '../procedure.ts';
-import type { Thread } from '../thread.ts';
+import { SYSTEM_PROCESS, type Thread } from '../thread.ts';
 import { synchronous } from './declare.ts';
 import { dereferenceThread, referenceThread, threadObjectAt } from './threadObject.ts';
 
@@ -31,10 +31,9 @@ export const KSTART_ROUTINE = declareCallback<KSTART_ROUTINE>({
 
 /** Thread ids are multiples of 4, as handles are. */
 const ID_FACTOR = 4;
-/** Process id of the system process. */
-const SYSTEM_PROCESS_ID = 4;
 
-const idleThreadOf = perKernel('idleThread', (kernel) => kernel.createThreadObject(0));
+/** The thread that runs where no other does. */
+export const idleThreadOf = perKernel('idleThread', (kernel) => kernel.createThreadObject(0));
 
 /** The PKTHREAD of what runs; a processor without a thread runs its idle thread. */
 export function currentThreadAddress(kernel: Kernel): Address {
@@ -111,7 +110,7 @@ export const PsCreateSystemThread = synchronous(
       }
       writeHandle(kernel.memory, ThreadHandle, handle);
       if (Number(ClientId) !== 0) {
-        writeHandle(kernel.memory, ClientId, SYSTEM_PROCESS_ID);
+        writeHandle(kernel.memory, ClientId, SYSTEM_PROCESS);
         writeHandle(kernel.memory, ClientId + 8, thread.id * ID_FACTOR);
       }
       return STATUS_SUCCESS;
