@@ -11,6 +11,7 @@ import { pagesOf } from '../memory/kernelPool.ts';
 import { MACHINE_VERSION } from '../memory/versionFunctions.ts';
 import { TIME_INCREMENT } from '../sync/time.ts';
 
+const SYSTEM_ROOT = 'C:\\Windows';
 const at = KUSER_SHARED_DATA.offset;
 /** Milliseconds of a tick, in units of 2^-24. */
 const TICK_MULTIPLIER = Math.round((TIME_INCREMENT / 10_000) * 2 ** 24);
@@ -64,8 +65,8 @@ export class SharedData {
     // IMAGE_FILE_MACHINE_AMD64, for programs of both widths.
     u16[(page + at.ImageNumberLow) >> 1] = 0x8664;
     u16[(page + at.ImageNumberHigh) >> 1] = 0x8664;
-    for (const [index, character] of [...'C:\\Windows'].entries()) {
-      u16[(page + at.NtSystemRoot + index * 2) >> 1] = character.charCodeAt(0);
+    for (let index = 0; index < SYSTEM_ROOT.length; index++) {
+      u16[(page + at.NtSystemRoot + index * 2) >> 1] = SYSTEM_ROOT.charCodeAt(index);
     }
     u32[(page + at.LargePageMinimum) >> 2] = 0x20_0000;
     u32[(page + at.NtBuildNumber) >> 2] = MACHINE_VERSION.build;
