@@ -24,6 +24,10 @@ export function pagesOfSize(size: number): number {
   return Math.ceil(size / PAGE_SIZE);
 }
 
+/** What happened to pages: taken, given back, or allowed other accesses than before. */
+export type PageChange = 'allocated' | 'released' | 'protected';
+export type PageWatcher = (first: number, count: number, change: PageChange) => void;
+
 /** Where a contiguous range may lie. */
 export interface RangeLimits {
   /** Lowest address of its first byte. */
@@ -43,6 +47,8 @@ export class PageRangeError extends RangeError {
 
 export class Pages {
   readonly memory: KernelMemory;
+  /** Told of every change after it happened: who keeps what it knows about pages must forget it then. */
+  readonly watchers: PageWatcher[] = [];
   /** Number of pages of memory, mapped or not. */
   readonly count: number;
   /** Protection and use of each page. */
@@ -82,6 +88,7 @@ export class Pages {
     this.#state.fill(IN_USE | protection, first, first + count);
     this.#used += count;
     if (first === this.#lowestFree) this.#lowestFree = first + count;
+    this.#tell(first, count, 'allocated');
     return first << PAGE_SHIFT;
   }
 
@@ -96,6 +103,7 @@ export class Pages {
     for (let page = first; page < first + count; page++) if (this.#state[page] !== 0) return false;
     this.#state.fill(IN_USE | protection, first, first + count);
     this.#used += count;
+    this.#tell(first, count, 'allocated');
     return true;
   }
 
@@ -106,12 +114,14 @@ export class Pages {
     this.#process.fill(0, first, first + count);
     this.#used -= count;
     if (first < this.#lowestFree) this.#lowestFree = first;
+    this.#tell(first, count, 'released');
   }
 
   /** Changes what may be done with a range. @throws PageRangeError when a page of it is not in use. */
   protect(address: Address, count: number, protection: number): void {
     const first = this.#firstOf(address, count, 'protect');
     this.#state.fill(IN_USE | protection, first, first + count);
+    this.#tell(first, count, 'protected');
   }
 
   /**
@@ -155,6 +165,11 @@ export class Pages {
       }
     }
     return -1;
+  }
+
+  #tell(first: number, count: number, change: PageChange): void {
+    const { watchers } = this;
+    for (let index = 0; index < watchers.length; index++) watchers[index](first, count, change);
   }
 
   #firstOf(address: Address, count: number, what: string): number {

@@ -27,6 +27,8 @@ export const STATE_GS_BASE: Address = STATE + 0x98;
 export const STATE_FS_BASE: Address = STATE + 0xa0;
 /** Sixteen XMM registers of 16 bytes. */
 export const STATE_XMM: Address = STATE + 0x100;
+/** Free for the interpreter of one machine: constants, and operands brought to an aligned place. */
+export const INTERPRETER_SCRATCH: Address = 0x1400;
 /** Free for the translated code of one machine (not per strand): inline caches, scratch. */
 export const ENGINE_SCRATCH: Address = 0x2000;
 /** One past the scratch area. */

@@ -1,0 +1,471 @@
+/**
+ * The main loop of the interpreter: one dense switch over small integers, with the frequent instructions called
+ * directly and all others through their handler. Implements "Basic Execution Environment" of the Intel 64 manual,
+ * volume 1, and the fuel rule of the engine. The numbers of the cases are literals, because V8 makes a jump table of
+ * literals only; `codes.ts` names them.
+ */
+
+import { KERNEL_WINDOW_HIGH } from '../../memory/index.ts';
+import { CALL_RETURN, CALL_STOP, type Exit } from '../host.ts';
+import { RSP, STATE_FUEL, STATE_GENERAL, STATE_RIP } from '../state.ts';
+import * as arithmetic from './arithmetic.ts';
+import type { CodeCache } from './codeCache.ts';
+import { type Cpu, Fault, Leave, PREEMPTION } from './cpu.ts';
+import { parity } from './flags.ts';
+import * as moves from './moves.ts';
+import {
+  CODE_CALLABLE,
+  CODE_ENTRY,
+  FAST_READ,
+  FAST_WRITE,
+  IMMEDIATE_SLOT,
+  type Op,
+  PRE_BASE,
+  PRE_INDEX,
+  PRE_NONE,
+} from './op.ts';
+import * as shifts from './shiftsByConstant.ts';
+
+/** Translated code went on to the instruction at rip. */
+export const ENTER_CONTINUE = 0;
+/** Translated code wants the instruction at rip interpreted, even where it is an entry itself. */
+export const ENTER_INTERPRET = 1;
+
+/** What the engine does for the loop. */
+export interface Tiers {
+  /** Runs translated code at an entry; registers, flags and fuel are in memory. An Exit ends the run. */
+  enter(op: Op): typeof ENTER_CONTINUE | typeof ENTER_INTERPRET | Exit;
+  /** The thresholds were reached: by calls of an address, or by backward jumps to it. */
+  hotCall(op: Op): void;
+  hotLoop(op: Op): void;
+}
+
+const RSP_LOW = (STATE_GENERAL + RSP * 8) >> 2;
+const RIP_LOW = STATE_RIP >> 2;
+const FUEL = STATE_FUEL >> 2;
+
+const STOPPED: Exit = { kind: 'stopped' };
+const OUT_OF_FUEL: Exit = { kind: 'fuel' };
+const PREEMPTED: Exit = { kind: 'preemption' };
+
+/** Runs from rip until something ends the run. rip, flags and fuel are in memory before and after. */
+export function execute(cpu: Cpu, code: CodeCache, tiers: Tiers): Exit {
+  const { data, i32, fast, host } = cpu;
+  cpu.load();
+  cpu.resumedAt = i32[RIP_LOW];
+  let fuel = i32[FUEL];
+  let op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
+  try {
+    for (;;) {
+      fuel = (fuel - 1) | 0;
+      // Taken before the memory operand is looked at: an instruction that overwrites itself still runs as it was.
+      const number = op.code;
+      const pre = op.pre;
+      let a = 0;
+      let taken = false;
+      if (pre !== PRE_NONE) {
+        if (pre === PRE_BASE) {
+          const base = i32[op.base >> 2];
+          a = (base + op.displacement) | 0;
+          if (
+            base < 0 ||
+            i32[(op.base >> 2) + 1] !== KERNEL_WINDOW_HIGH ||
+            (fast[a >>> 12] & op.access) !== op.access ||
+            (a & op.mask) > op.limit
+          ) {
+            a = cpu.prepare(op);
+          }
+        } else if (pre === PRE_INDEX) {
+          const il = i32[op.index >> 2];
+          const tl = il << op.shift;
+          const bl = i32[op.base >> 2];
+          const sum = (bl + tl) | 0;
+          a = (sum + op.displacement) | 0;
+          const high =
+            (i32[(op.base >> 2) + 1] +
+              ((i32[(op.index >> 2) + 1] << op.shift) | ((il >>> 1) >>> (31 - op.shift))) +
+              (((bl & tl) | ((bl | tl) & ~sum)) >>> 31) +
+              op.displacementHigh +
+              (((sum & op.displacement) | ((sum | op.displacement) & ~a)) >>> 31)) |
+            0;
+          if (
+            high !== KERNEL_WINDOW_HIGH ||
+            (fast[a >>> 12] & op.access) !== op.access ||
+            (a & op.mask) > op.limit
+          ) {
+            a = cpu.prepare(op);
+          }
+        } else {
+          a = op.displacement;
+          if ((fast[a >>> 12] & op.access) !== op.access || pre >= 4) a = cpu.prepare(op);
+        }
+      }
+      switch (number) {
+        case 0: // Not decoded yet, or dropped.
+          code.fill(op);
+          fuel = (fuel + 1) | 0;
+          continue;
+        case 1: // Written over where nobody may write.
+          code.refill(op);
+          fuel = (fuel + 1) | 0;
+          continue;
+        case 2: {
+          // A callable address of the host. It may run other strands, on this very object.
+          fuel = (fuel + 1) | 0;
+          cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
+          const outcome = host.call(op.address);
+          cpu.load();
+          fuel = i32[FUEL];
+          if (outcome === CALL_STOP) return STOPPED;
+          if (outcome === CALL_RETURN) {
+            const from = i32[RSP_LOW];
+            const at = cpu.check(from, i32[RSP_LOW + 1], 8, FAST_READ);
+            i32[RIP_LOW] = data.getInt32(at, true);
+            i32[RIP_LOW + 1] = data.getInt32(at + 4, true);
+            i32[RSP_LOW] = (from + 8) | 0;
+            if (from >>> 0 >= 0xffff_fff8) i32[RSP_LOW + 1]++;
+          }
+          op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
+          cpu.resumedAt = -1;
+          continue;
+        }
+        case 3: {
+          // An entry of translated code.
+          fuel = (fuel + 1) | 0;
+          cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
+          const outcome = tiers.enter(op);
+          if (typeof outcome === 'object') return outcome;
+          cpu.load();
+          fuel = i32[FUEL];
+          op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
+          if (outcome === ENTER_INTERPRET && op.code === CODE_ENTRY) op = op.next as Op;
+          continue;
+        }
+        case 5:
+          // A handler that decides where to go on.
+          cpu.fuel = fuel;
+          cpu.target = op.next;
+          op.run(cpu, op, op.destination || a, op.source || a);
+          fuel = cpu.fuel;
+          if (cpu.target !== op.next && (cpu.target as Op).address <= op.address && fuel <= 0) {
+            cpu.save((cpu.target as Op).address, (cpu.target as Op).window, fuel);
+            return OUT_OF_FUEL;
+          }
+          op = cpu.target as Op;
+          continue;
+        case 6: // Nothing to do.
+          break;
+        case 8:
+          moves.move8(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 9:
+          moves.move4(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 10:
+          moves.move2(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 11:
+          moves.move1(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 12:
+          moves.zeroExtend1(cpu, op, op.destination, op.source || a);
+          break;
+        case 13:
+          moves.zeroExtend2(cpu, op, op.destination, op.source || a);
+          break;
+        case 14:
+          moves.signExtend4(cpu, op, op.destination, op.source || a);
+          break;
+        case 15: {
+          // lea, 8 bytes, of base and displacement.
+          const base = i32[op.base >> 2];
+          const low = (base + op.displacement) | 0;
+          i32[(op.destination >> 2) + 1] =
+            i32[(op.base >> 2) + 1] +
+            op.displacementHigh +
+            (((base & op.displacement) | ((base | op.displacement) & ~low)) >>> 31);
+          i32[op.destination >> 2] = low;
+          break;
+        }
+        case 16:
+          moves.loadAddress(cpu, op, op.destination);
+          break;
+        case 17:
+          moves.move16(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 18:
+          moves.exclusiveOr16(cpu, op, op.destination, op.source || a);
+          break;
+        case 20:
+          arithmetic.add8(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 21:
+          arithmetic.add4(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 22:
+          arithmetic.subtract8(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 23:
+          arithmetic.subtract4(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 24:
+          arithmetic.compare8(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 25:
+          arithmetic.compare4(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 26:
+          arithmetic.and8(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 27:
+          arithmetic.and4(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 28:
+          arithmetic.or8(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 29:
+          arithmetic.or4(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 30:
+          arithmetic.xor8(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 31:
+          arithmetic.xor4(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 32:
+          arithmetic.test8(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 33:
+          arithmetic.test4(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 34:
+          arithmetic.compare1(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 35:
+          arithmetic.test1(cpu, op, op.destination || a, op.source || a);
+          break;
+        case 36:
+          arithmetic.increment8(cpu, op, op.destination || a);
+          break;
+        case 37:
+          arithmetic.increment4(cpu, op, op.destination || a);
+          break;
+        case 38:
+          arithmetic.decrement8(cpu, op, op.destination || a);
+          break;
+        case 39:
+          arithmetic.decrement4(cpu, op, op.destination || a);
+          break;
+        case 40:
+          shifts.shiftLeft8(cpu, op, op.destination || a);
+          break;
+        case 41:
+          shifts.shiftLeft4(cpu, op, op.destination || a);
+          break;
+        case 42:
+          shifts.shiftRight8(cpu, op, op.destination || a);
+          break;
+        case 43:
+          shifts.shiftRight4(cpu, op, op.destination || a);
+          break;
+        case 44:
+          shifts.shiftArithmetic8(cpu, op, op.destination || a);
+          break;
+        case 45:
+          shifts.shiftArithmetic4(cpu, op, op.destination || a);
+          break;
+        case 60: {
+          // push of 8 bytes.
+          const d = op.destination || a;
+          const low = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(d, true);
+          const high = op.source === IMMEDIATE_SLOT ? op.high : data.getInt32(d + 4, true);
+          const to = (i32[RSP_LOW] - 8) | 0;
+          if (
+            to < 0 ||
+            i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
+            (fast[to >>> 12] & FAST_WRITE) === 0 ||
+            (to & 7) !== 0
+          ) {
+            moves.pushSlowly(cpu, low, high);
+            break;
+          }
+          i32[to >> 2] = low;
+          i32[(to >> 2) + 1] = high;
+          i32[RSP_LOW] = to;
+          break;
+        }
+        case 61: {
+          // pop of 8 bytes into a register.
+          const from = i32[RSP_LOW];
+          if (
+            from < 0 ||
+            i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
+            (fast[from >>> 12] & FAST_READ) === 0 ||
+            (from & 7) !== 0
+          ) {
+            moves.popSlowly(cpu, op.destination);
+            break;
+          }
+          i32[RSP_LOW] = from + 8;
+          i32[op.destination >> 2] = i32[from >> 2];
+          i32[(op.destination >> 2) + 1] = i32[(from >> 2) + 1];
+          break;
+        }
+        case 62: // call of a fixed address.
+        case 63: {
+          // call of an operand.
+          const s = op.destination || a;
+          const low = number === 62 ? 0 : data.getInt32(s, true);
+          const high = number === 62 ? 0 : data.getInt32(s + 4, true);
+          const to = (i32[RSP_LOW] - 8) | 0;
+          if (
+            to < 0 ||
+            i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
+            (fast[to >>> 12] & FAST_WRITE) === 0 ||
+            (to & 7) !== 0
+          ) {
+            moves.pushSlowly(cpu, op.end, KERNEL_WINDOW_HIGH);
+          } else {
+            i32[to >> 2] = op.end;
+            i32[(to >> 2) + 1] = KERNEL_WINDOW_HIGH;
+            i32[RSP_LOW] = to;
+          }
+          op = number === 62 ? (op.taken as Op) : code.at(low, high);
+          op.callsLeft = (op.callsLeft - 1) | 0;
+          if (op.callsLeft === 0) tiers.hotCall(op);
+          if (fuel <= 0) {
+            cpu.save(op.address, op.window, fuel);
+            return OUT_OF_FUEL;
+          }
+          continue;
+        }
+        case 64: {
+          // ret, op.low is what it removes besides the return address.
+          const from = i32[RSP_LOW];
+          if (
+            from < 0 ||
+            i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
+            (fast[from >>> 12] & FAST_READ) === 0 ||
+            (from & 7) !== 0
+          ) {
+            op = moves.returnSlowly(cpu, code, op.low);
+          } else {
+            i32[RSP_LOW] = from + 8 + op.low;
+            op = code.at(i32[from >> 2], i32[(from >> 2) + 1]);
+          }
+          if (fuel <= 0) {
+            cpu.save(op.address, op.window, fuel);
+            return OUT_OF_FUEL;
+          }
+          continue;
+        }
+        case 65: {
+          // jmp to an operand.
+          const s = op.destination || a;
+          const target = code.at(data.getInt32(s, true), data.getInt32(s + 4, true));
+          if (target.address <= op.address && fuel <= 0) {
+            cpu.save(target.address, target.window, fuel);
+            return OUT_OF_FUEL;
+          }
+          op = target;
+          continue;
+        }
+        case 66: // jmp to a fixed address.
+          taken = true;
+          break;
+        case 70:
+          taken = cpu.overflow < 0;
+          break;
+        case 71:
+          taken = cpu.overflow >= 0;
+          break;
+        case 72:
+          taken = cpu.carry < 0;
+          break;
+        case 73:
+          taken = cpu.carry >= 0;
+          break;
+        case 74:
+          taken = (cpu.resultLow | cpu.resultHigh) === 0;
+          break;
+        case 75:
+          taken = (cpu.resultLow | cpu.resultHigh) !== 0;
+          break;
+        case 76:
+          taken = cpu.carry < 0 || (cpu.resultLow | cpu.resultHigh) === 0;
+          break;
+        case 77:
+          taken = cpu.carry >= 0 && (cpu.resultLow | cpu.resultHigh) !== 0;
+          break;
+        case 78:
+          taken = (cpu.resultHigh ^ (cpu.adjust << 30)) < 0;
+          break;
+        case 79:
+          taken = (cpu.resultHigh ^ (cpu.adjust << 30)) >= 0;
+          break;
+        case 80:
+          taken = parity(cpu);
+          break;
+        case 81:
+          taken = !parity(cpu);
+          break;
+        case 82:
+          taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0;
+          break;
+        case 83:
+          taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0;
+          break;
+        case 84:
+          taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0 || (cpu.resultLow | cpu.resultHigh) === 0;
+          break;
+        case 85:
+          taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0 && (cpu.resultLow | cpu.resultHigh) !== 0;
+          break;
+        default:
+          if (op.source === IMMEDIATE_SLOT) {
+            i32[IMMEDIATE_SLOT >> 2] = op.low;
+            i32[(IMMEDIATE_SLOT >> 2) + 1] = op.high;
+          }
+          cpu.fuel = fuel;
+          op.run(cpu, op, op.destination || a, op.source || a);
+          fuel = cpu.fuel;
+          break;
+      }
+      if (!taken) {
+        op = op.next as Op;
+        continue;
+      }
+      const { backward } = op;
+      op = op.taken as Op;
+      if (backward) {
+        op.loopsLeft = (op.loopsLeft - 1) | 0;
+        if (op.loopsLeft === 0) tiers.hotLoop(op);
+        if (fuel <= 0) {
+          cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
+          return OUT_OF_FUEL;
+        }
+      }
+    }
+  } catch (error) {
+    return leave(cpu, op, fuel, error);
+  }
+}
+
+/** Ends a run because of what a handler, an access or the host threw. */
+function leave(cpu: Cpu, op: Op, fuel: number, error: unknown): Exit {
+  // What did not happen costs nothing.
+  const restored = (fuel + 1) | 0;
+  if (error instanceof Fault) {
+    cpu.save(op.address, op.window, (restored - error.elements) | 0);
+    const { vector, access, low, high, size } = error;
+    return { kind: 'exception', vector, access, low, high, size };
+  }
+  if (error instanceof Leave) return error.kind === 'stopped' ? STOPPED : OUT_OF_FUEL;
+  if (error === PREEMPTION) {
+    cpu.save(op.address, op.window, restored);
+    return PREEMPTED;
+  }
+  // The host threw. It finds the registers as they were before the instruction, unless it had them already.
+  if (op.code !== CODE_CALLABLE && op.code !== CODE_ENTRY) cpu.save(op.address, op.window, restored);
+  throw error;
+}
