@@ -30,6 +30,8 @@ export interface EngineHost {
   /** in: `size` bytes from `port`. */
   readPort(port: number, size: 1 | 2 | 4): number;
   writePort(port: number, size: 1 | 2 | 4, value: number): void;
+  /** rdtsc: ticks since the machine started, an integer below 2^53. STATE_FUEL is up to date. */
+  readTimestamp(): number;
   /**
    * An address outside of the kernel window, or in a page that does not allow the access.
    * @param low @param high halves of the 64-bit address.

@@ -20,14 +20,13 @@ import {
   type Cpu,
   Fault,
   VECTOR_CHANGED_CODE,
-  VECTOR_INVALID_OPCODE,
   VECTOR_MEMORY_SAFETY,
   VECTOR_PAGE_FAULT,
 } from './cpu.ts';
 import { CODE_CALLABLE, CODE_CHANGED, CODE_ENTRY, CODE_UNDECODED, Op } from './op.ts';
 
-/** Decodes the instruction at an address in memory; null where there is none. */
-export type Decode = (address: Address) => Instruction | null;
+/** Decodes the instruction at an address in memory. */
+export type Decode = (address: Address) => Instruction;
 /** Told of bytes whose decoded form was dropped. */
 export type CodeWatcher = (address: Address, size: number) => void;
 
@@ -84,10 +83,12 @@ export class CodeCache {
     if (op.window !== KERNEL_WINDOW_HIGH || address >= cpu.memory.size) throw this.#fetchFault(address, op.window);
     this.#checkExecutable(address, 1);
     const instruction = this.#decode(address);
-    if (instruction === null) throw new Fault(VECTOR_INVALID_OPCODE);
-    this.#checkExecutable(address, instruction.length);
     compile(op, instruction, cpu, this);
-    this.mark(address, instruction.length);
+    // What could not be decoded may reach beyond what is mapped.
+    if (instruction.exception !== VECTOR_PAGE_FAULT) {
+      this.#checkExecutable(address, instruction.length);
+      this.mark(address, instruction.length);
+    }
   }
 
   /** Decodes an instruction whose bytes were written over. @throws Fault when they are others now. */
