@@ -509,6 +509,12 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     this.#parts.ports?.writePort(port, size, value);
   }
 
+  /** One tick an instruction, in step with machine time. */
+  readTimestamp(): number {
+    this.#passTime();
+    return this.kernel.clock.now * INSTRUCTIONS_PER_UNIT + this.#instructions;
+  }
+
   translate(low: number, high: number, size: number, access: Access): Address {
     return this.#parts.translate(low, high, size, access);
   }

@@ -8,3 +8,5 @@ export * from './table/index.ts';
 export * from './decode.ts';
 export * from './disassemble.ts';
 export * from './host.ts';
+export * from './interpreter/index.ts';
+export * from './engine.ts';

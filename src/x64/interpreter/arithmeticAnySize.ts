@@ -8,7 +8,17 @@ import { FLAG_ZF, RAX, RBX, RCX, RDX, STATE_GENERAL } from '../state.ts';
 import type { Cpu } from './cpu.ts';
 import { flagsOf, holds, setArithmeticFlags, setLogic, setResult } from './flags.ts';
 import type { Handler, Op } from './op.ts';
-import { add, always, type HandlerChoice, type Handlers, readHigh, readLow, subtract, write, writeResult } from './values.ts';
+import {
+  add,
+  always,
+  type HandlerChoice,
+  type Handlers,
+  readHigh,
+  readLow,
+  subtract,
+  write,
+  writeResult,
+} from './values.ts';
 
 const RAX_AT = STATE_GENERAL + RAX * 8;
 const RBX_AT = STATE_GENERAL + RBX * 8;
@@ -180,9 +190,7 @@ const spreadSign: HandlerChoice =
   };
 
 function swap(value: number): number {
-  return (
-    (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)
-  );
+  return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
 }
 
 /** bswap, and movbe with its own source. */

@@ -12,7 +12,14 @@ import { type HandlerChoice, type Handlers, readHigh, readLow, write } from './v
 type BitChange = 'test' | 'set' | 'reset' | 'complement';
 
 /** A bit number in a register reaches beyond a memory operand, by signed multiples of its size. */
-function bitOperandAddress(cpu: Cpu, op: Op, size: number, low: number, high: number, access: number): Address {
+function bitOperandAddress(
+  cpu: Cpu,
+  op: Op,
+  size: number,
+  low: number,
+  high: number,
+  access: number,
+): Address {
   cpu.computeAddress(op);
   const signedLow = size === 2 ? (low << 16) >> 16 : low;
   const signedHigh = size === 8 ? high : signedLow >> 31;
@@ -246,4 +253,3 @@ export const BIT_HANDLERS: Handlers = {
   pext: parallel(true),
   pdep: parallel(false),
 };
-

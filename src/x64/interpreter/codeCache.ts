@@ -16,13 +16,7 @@ import {
 } from '../../memory/index.ts';
 import type { Instruction } from '../instruction.ts';
 import { compile } from './compile.ts';
-import {
-  type Cpu,
-  Fault,
-  VECTOR_CHANGED_CODE,
-  VECTOR_MEMORY_SAFETY,
-  VECTOR_PAGE_FAULT,
-} from './cpu.ts';
+import { type Cpu, Fault, VECTOR_CHANGED_CODE, VECTOR_MEMORY_SAFETY, VECTOR_PAGE_FAULT } from './cpu.ts';
 import { CODE_CALLABLE, CODE_CHANGED, CODE_ENTRY, CODE_UNDECODED, Op } from './op.ts';
 
 /** Decodes the instruction at an address in memory. */
@@ -80,15 +74,16 @@ export class CodeCache {
   fill(op: Op): void {
     const { cpu } = this;
     const { address } = op;
-    if (op.window !== KERNEL_WINDOW_HIGH || address >= cpu.memory.size) throw this.#fetchFault(address, op.window);
+    if (op.window !== KERNEL_WINDOW_HIGH || address >= cpu.memory.size)
+      throw this.#fetchFault(address, op.window);
     this.#checkExecutable(address, 1);
     const instruction = this.#decode(address);
-    compile(op, instruction, cpu, this);
-    // What could not be decoded may reach beyond what is mapped.
-    if (instruction.exception !== VECTOR_PAGE_FAULT) {
-      this.#checkExecutable(address, instruction.length);
-      this.mark(address, instruction.length);
+    if (instruction.exception === VECTOR_PAGE_FAULT) {
+      throw this.#fetchFault(instruction.faultAddress, KERNEL_WINDOW_HIGH);
     }
+    this.#checkExecutable(address, instruction.length);
+    compile(op, instruction, cpu, this);
+    this.mark(address, instruction.length);
   }
 
   /** Decodes an instruction whose bytes were written over. @throws Fault when they are others now. */

@@ -71,7 +71,9 @@ function pushValue(cpu: Cpu, size: number, low: number, high: number): void {
 
 const push: HandlerChoice = ({ size, operands }) => {
   // fs and gs have the selectors that Windows gives them.
-  if (operands[0].kind === 'segment') return (cpu) => pushValue(cpu, size, operands[0].kind === 'segment' && operands[0].register === 4 ? 0x53 : 0x2b, 0);
+  if (operands[0].kind === 'segment')
+    return (cpu) =>
+      pushValue(cpu, size, operands[0].kind === 'segment' && operands[0].register === 4 ? 0x53 : 0x2b, 0);
   if (operands[0].kind === 'immediate') return (cpu, op) => pushValue(cpu, size, op.low, op.high);
   return (cpu, _op, d) => pushValue(cpu, size, readLow(cpu, d, size), readHigh(cpu, d, size));
 };
@@ -115,7 +117,8 @@ const popFlags: HandlerChoice =
   ({ size }) =>
   (cpu) => {
     const at = topOfStack(cpu, size);
-    const flags = size === 2 ? (flagsOf(cpu) & ~0xffff) | cpu.data.getUint16(at, true) : cpu.data.getInt32(at, true);
+    const flags =
+      size === 2 ? (flagsOf(cpu) & ~0xffff) | cpu.data.getUint16(at, true) : cpu.data.getInt32(at, true);
     moveStack(cpu, size);
     setFlags(cpu, flags);
   };

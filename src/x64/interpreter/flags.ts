@@ -39,8 +39,7 @@ export function setArithmeticFlags(cpu: Cpu, flags: number): void {
   cpu.overflow = (flags & FLAG_OF) !== 0 ? -1 : 0;
   cpu.resultLow = zero ? 0 : 0x100;
   cpu.resultHigh = sign && !zero ? -1 : 0;
-  cpu.adjust =
-    (flags & FLAG_AF) | ((flags & FLAG_PF) !== 0 ? 0 : 1) | (sign && zero ? 2 : 0);
+  cpu.adjust = (flags & FLAG_AF) | ((flags & FLAG_PF) !== 0 ? 0 : 1) | (sign && zero ? 2 : 0);
 }
 
 /** Sets all of RFLAGS. */

@@ -115,7 +115,8 @@ export function execute(cpu: Cpu, code: CodeCache, tiers: Tiers): Exit {
           cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
           const outcome = host.call(op.address);
           cpu.load();
-          fuel = i32[FUEL];
+          // A fault of the stack below gives the one back.
+          fuel = (i32[FUEL] - 1) | 0;
           if (outcome === CALL_STOP) return STOPPED;
           if (outcome === CALL_RETURN) {
             const from = i32[RSP_LOW];
@@ -126,6 +127,7 @@ export function execute(cpu: Cpu, code: CodeCache, tiers: Tiers): Exit {
             if (from >>> 0 >= 0xffff_fff8) i32[RSP_LOW + 1]++;
           }
           op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
+          fuel = (fuel + 1) | 0;
           cpu.resumedAt = -1;
           continue;
         }
@@ -416,10 +418,14 @@ export function execute(cpu: Cpu, code: CodeCache, tiers: Tiers): Exit {
           taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0;
           break;
         case 84:
-          taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0 || (cpu.resultLow | cpu.resultHigh) === 0;
+          taken =
+            (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0 ||
+            (cpu.resultLow | cpu.resultHigh) === 0;
           break;
         case 85:
-          taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0 && (cpu.resultLow | cpu.resultHigh) !== 0;
+          taken =
+            (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0 &&
+            (cpu.resultLow | cpu.resultHigh) !== 0;
           break;
         default:
           if (op.source === IMMEDIATE_SLOT) {

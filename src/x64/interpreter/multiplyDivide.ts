@@ -62,7 +62,13 @@ function multiply(signed: boolean): HandlerChoice {
       return (cpu, _op, d) => {
         const { data } = cpu;
         const rax = data.getInt32(RAX_AT, true);
-        multiply64(rax, data.getInt32(RAX_AT + 4, true), data.getInt32(d, true), data.getInt32(d + 4, true), signed);
+        multiply64(
+          rax,
+          data.getInt32(RAX_AT + 4, true),
+          data.getInt32(d, true),
+          data.getInt32(d + 4, true),
+          signed,
+        );
         write(cpu, RAX_AT, 8, product[0], product[1]);
         write(cpu, RDX_AT, 8, product[2], product[3]);
         const sign = signed ? product[1] >> 31 : 0;
@@ -151,7 +157,13 @@ const multiplyWithoutFlags: HandlerChoice =
     if (size === 8) {
       const { data } = cpu;
       const rdx = data.getInt32(RDX_AT, true);
-      multiply64(rdx, data.getInt32(RDX_AT + 4, true), data.getInt32(s, true), data.getInt32(s + 4, true), false);
+      multiply64(
+        rdx,
+        data.getInt32(RDX_AT + 4, true),
+        data.getInt32(s, true),
+        data.getInt32(s + 4, true),
+        false,
+      );
       write(cpu, op.third, 8, product[0], product[1]);
       write(cpu, d, 8, product[2], product[3]);
     } else {

@@ -17,7 +17,11 @@ function keep(cpu: Cpu, d: number, size: number): void {
   if (size === 4) write(cpu, d, 4, cpu.data.getInt32(d, true), 0);
 }
 
-function shift(wide8: WideShift, wide4: WideShift, short: (cpu: Cpu, d: number, size: number, count: number) => void): HandlerChoice {
+function shift(
+  wide8: WideShift,
+  wide4: WideShift,
+  short: (cpu: Cpu, d: number, size: number, count: number) => void,
+): HandlerChoice {
   return ({ size }): Handler => {
     const mask = size === 8 ? 63 : 31;
     return (cpu, op, d, s) => {

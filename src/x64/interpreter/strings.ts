@@ -205,7 +205,15 @@ function comparison(instruction: Instruction, withSource: boolean): StringWork {
       for (let done = 0; done < count; done++) {
         const x = byRegister ? RAX_AT : source + done * size;
         const y = destination + done * size;
-        subtract(cpu, size, readLow(cpu, x, size), readHigh(cpu, x, size), readLow(cpu, y, size), readHigh(cpu, y, size), 0);
+        subtract(
+          cpu,
+          size,
+          readLow(cpu, x, size),
+          readHigh(cpu, x, size),
+          readLow(cpu, y, size),
+          readHigh(cpu, y, size),
+          0,
+        );
         if (repeat === 'none') continue;
         const equal = (cpu.resultLow | cpu.resultHigh) === 0;
         if (equal !== (repeat === 'rep')) return -(done + 1);

@@ -14,7 +14,6 @@ import {
   VECTOR_BREAKPOINT,
   VECTOR_GENERAL_PROTECTION,
   VECTOR_INVALID_OPCODE,
-  VECTOR_PAGE_FAULT,
   VECTOR_SINGLE_STEP,
 } from './cpu.ts';
 import type { Handler } from './op.ts';
@@ -29,29 +28,20 @@ const RDX_AT = STATE_GENERAL + RDX * 8;
 /** Bits of MXCSR that exist. */
 const MXCSR_MASK = 0xffff;
 
-function raise(vector: number): HandlerChoice {
-  return always(() => {
+function raise(vector: number): Handler {
+  return () => {
     throw new Fault(vector);
-  });
+  };
 }
 
 /** int n: rip stays at the instruction, whatever n is. */
 const interrupt: HandlerChoice = ({ operands }) => {
   const [operand] = operands;
-  const vector = operand.kind === 'immediate' ? operand.low & 0xff : VECTOR_GENERAL_PROTECTION;
-  return () => {
-    throw new Fault(vector);
-  };
+  return raise(operand.kind === 'immediate' ? operand.low & 0xff : VECTOR_GENERAL_PROTECTION);
 };
 
-/** Bytes that could not be decoded. */
-const invalid: HandlerChoice =
-  ({ exception, faultAddress }) =>
-  () => {
-    throw exception === VECTOR_PAGE_FAULT
-      ? new Fault(VECTOR_PAGE_FAULT, 'execute', faultAddress, KERNEL_WINDOW_HIGH, 1)
-      : new Fault(exception);
-  };
+/** Bytes that are no instruction, or one that does not exist here. */
+const invalid: HandlerChoice = ({ exception }) => raise(exception);
 
 /** Leaf 1, edx: TSC, CX8, CMOV, CLFLUSH, FXSR is absent, SSE, SSE2. No FPU, no MMX. */
 const FEATURES_EDX = (1 << 4) | (1 << 8) | (1 << 15) | (1 << 19) | (1 << 25) | (1 << 26);
@@ -133,7 +123,8 @@ const moveControl: HandlerChoice = ({ operands }): Handler => {
   if (to.kind !== 'control' || to.register !== IRQL_REGISTER) return forbidden;
   return (cpu, op, _d, s) => {
     const { i32 } = cpu;
-    if (readLow(cpu, s + 4, 4) !== 0 || readLow(cpu, s, 4) >>> 4 !== 0) throw new Fault(VECTOR_GENERAL_PROTECTION);
+    if (readLow(cpu, s + 4, 4) !== 0 || readLow(cpu, s, 4) >>> 4 !== 0)
+      throw new Fault(VECTOR_GENERAL_PROTECTION);
     cpu.save(op.end, KERNEL_WINDOW_HIGH, cpu.fuel);
     const outcome = cpu.host.writeIrql(readLow(cpu, s, 4));
     cpu.load();
@@ -175,14 +166,14 @@ const moveSegment: HandlerChoice = ({ operands }): Handler => {
 
 const NAMED: Handlers = {
   invalid,
-  int3: raise(VECTOR_BREAKPOINT),
-  int1: raise(VECTOR_SINGLE_STEP),
+  int3: always(raise(VECTOR_BREAKPOINT)),
+  int1: always(raise(VECTOR_SINGLE_STEP)),
   int: interrupt,
-  ud0: raise(VECTOR_INVALID_OPCODE),
-  ud1: raise(VECTOR_INVALID_OPCODE),
-  ud2: raise(VECTOR_INVALID_OPCODE),
+  ud0: always(raise(VECTOR_INVALID_OPCODE)),
+  ud1: always(raise(VECTOR_INVALID_OPCODE)),
+  ud2: always(raise(VECTOR_INVALID_OPCODE)),
   // Only with OSXSAVE, which cpuid does not show.
-  xgetbv: raise(VECTOR_INVALID_OPCODE),
+  xgetbv: always(raise(VECTOR_INVALID_OPCODE)),
   cpuid: always(cpuid),
   rdtsc: always(readTimestamp),
   rdtscp: always((cpu) => {

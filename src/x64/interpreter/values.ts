@@ -18,8 +18,14 @@ export function always(handler: Handler): HandlerChoice {
 }
 
 /** One handler for each size of operand; those left out do not exist. */
-export function bySize(one: Handler | null, two: Handler | null, four: Handler, eight: Handler): HandlerChoice {
-  return ({ size }) => (size === 8 ? eight : size === 4 ? four : ((size === 2 ? two : one) ?? undefinedOpcode));
+export function bySize(
+  one: Handler | null,
+  two: Handler | null,
+  four: Handler,
+  eight: Handler,
+): HandlerChoice {
+  return ({ size }) =>
+    size === 8 ? eight : size === 4 ? four : ((size === 2 ? two : one) ?? undefinedOpcode);
 }
 
 export function undefinedOpcode(): void {
