@@ -54,7 +54,7 @@ export class CodeCache {
     this.cpu = cpu;
     this.#decode = decode;
     this.#thresholds = thresholds;
-    this.#pages = new Array<CodePage | null>(cpu.memory.size / PAGE_SIZE).fill(null);
+    this.#pages = Array.from({ length: cpu.memory.size / PAGE_SIZE }, () => null);
     cpu.pages?.watchers.push((first, count, change) => {
       cpu.forgetPages(first, count);
       if (change === 'allocated') this.forget(first * PAGE_SIZE, count * PAGE_SIZE);
@@ -111,7 +111,7 @@ export class CodeCache {
   /** Whether a page of the range holds decoded code. */
   holdsCode(address: Address, size: number): boolean {
     const last = (address + size - 1) >>> 12;
-    for (let page = address >>> 12; page <= last; page++) if (this.#pages[page] != null) return true;
+    for (let page = address >>> 12; page <= last; page++) if (this.#pageAt(page) !== null) return true;
     return false;
   }
 
@@ -133,8 +133,8 @@ export class CodeCache {
     let dropped = false;
     const end = address + size;
     for (let at = Math.max(FIRST_MAPPED_ADDRESS, address - MAXIMUM_LENGTH + 1); at < end; at++) {
-      const page = this.#pages[at >>> 12];
-      if (page == null) {
+      const page = this.#pageAt(at >>> 12);
+      if (page === null) {
         at |= 0xfff;
         continue;
       }
@@ -151,8 +151,8 @@ export class CodeCache {
   forget(address: Address, size: number): void {
     const last = Math.min((address + size - 1) >>> 12, this.#pages.length - 1);
     for (let number = address >>> 12; number <= last; number++) {
-      const page = this.#pages[number];
-      if (page == null) continue;
+      const page = this.#pageAt(number);
+      if (page === null) continue;
       page.ops.forEach((op) => {
         if (op === undefined) return;
         if (op.code === CODE_ENTRY) op.next?.drop();
@@ -192,14 +192,18 @@ export class CodeCache {
 
   #recheck(first: number, count: number): void {
     for (let number = first; number < first + count; number++) {
-      const page = this.#pages[number];
-      if (page != null) this.invalidate(number << 12, PAGE_SIZE);
+      const page = this.#pageAt(number);
+      if (page !== null) this.invalidate(number << 12, PAGE_SIZE);
     }
+  }
+
+  #pageAt(number: number): CodePage | null {
+    return this.#pages[number] ?? null;
   }
 
   #addPage(number: number): CodePage {
     const page: CodePage = {
-      ops: new Array<Op | undefined>(PAGE_SIZE).fill(undefined),
+      ops: Array.from({ length: PAGE_SIZE }),
       marks: new Uint8Array(PAGE_SIZE),
       bytes: new Uint8Array(PAGE_SIZE),
     };

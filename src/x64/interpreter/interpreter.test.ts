@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import {
+  BACK,
+  CODE,
+  DATA,
+  kernelPointer,
+  makeTestMachine,
+  STACK_TOP,
+} from '../../../test/support/machineCode.ts';
 import { PAGE_EXECUTE, PAGE_READ, PAGE_READ_WRITE } from '../../memory/index.ts';
 import { CALL_JUMP, CALL_RETURN } from '../host.ts';
 import { FLAG_CF, FLAG_OF, FLAG_ZF, RAX, RCX, RDI, RDX, RSI, RSP, STATE_RIP } from '../state.ts';
-import { BACK, CODE, DATA, kernelPointer, makeTestMachine, STACK_TOP } from './testing.ts';
 
 describe('the interpreter', () => {
   it('runs to the return address and calls the host there', () => {

@@ -7,10 +7,10 @@ import {
   PAGE_READ,
   PAGE_READ_WRITE,
   Pages,
-} from '../../memory/index.ts';
-import { Engine, type EngineOptions } from '../engine.ts';
-import { CALL_STOP, type EngineHost, type Exit } from '../host.ts';
-import { STATE_FLAGS, STATE_FUEL, STATE_GENERAL, STATE_MXCSR, STATE_RIP } from '../state.ts';
+} from '../../src/memory/index.ts';
+import { Engine, type EngineOptions } from '../../src/x64/engine.ts';
+import { CALL_STOP, type EngineHost, type Exit } from '../../src/x64/host.ts';
+import { STATE_FLAGS, STATE_FUEL, STATE_GENERAL, STATE_MXCSR, STATE_RIP } from '../../src/x64/state.ts';
 
 export const CODE = 0x2_0000;
 export const DATA = 0x4_0000;
