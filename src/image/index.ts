@@ -11,3 +11,5 @@ export * from './machineCode.ts';
 export * from './unwind/index.ts';
 export * from './exceptions/index.ts';
 export * from './bugCheckReport.ts';
+export * from './pe/index.ts';
+export * from './load/index.ts';
