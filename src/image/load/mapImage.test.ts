@@ -17,10 +17,10 @@ import { type ImportModule, importResolver, type MapOptions, mapImage } from './
 
 const COOKIE = [0x32, 0xa2, 0xdf, 0x2d, 0x99, 0x2b, 0, 0];
 /** The address 0x140002010 of the image at its preferred base, at the start; a cookie at 8. */
-const DATA_BYTES = [0x10, 0x20, 0, 0x40, 1, 0, 0, 0, ...COOKIE, ...new Array(32).fill(0)];
+const DATA_BYTES = [0x10, 0x20, 0, 0x40, 1, 0, 0, 0, ...COOKIE, ...new Uint8Array(32).fill(0)];
 const PARTS: ImageParts = {
   sections: [
-    { name: '.text', contents: new Array(16).fill(0xc3) },
+    { name: '.text', contents: new Uint8Array(16).fill(0xc3) },
     { name: '.data', contents: DATA_BYTES, size: 0x2000, flags: DATA },
     { name: 'INIT', contents: [0xc3], flags: CODE | DISCARDABLE },
     { name: 'RWX', contents: [0xc3], flags: 0xe000_0020 },
@@ -52,7 +52,10 @@ function map(parts: ImageParts = PARTS, options: Partial<MapOptions> = {}) {
 describe('mapping an image', () => {
   test('contents, zeros behind them, and addresses moved to the base', () => {
     const { memory, base, loaded, image } = map();
-    expect([...memory.u8.subarray(base + 0x1000, base + 0x1011)]).toEqual([...new Array(16).fill(0xc3), 0]);
+    expect([...memory.u8.subarray(base + 0x1000, base + 0x1011)]).toEqual([
+      ...new Uint8Array(16).fill(0xc3),
+      0,
+    ]);
     expect(memory.u8[base + 0x3fff]).toBe(0);
     expect(memory.readPointer(base + 0x2000)).toBe(base + 0x2010);
     expect(memory.i32[(base + 0x2004) >> 2]).toBe(KERNEL_WINDOW_HIGH);
@@ -162,7 +165,7 @@ describe('mapping an image', () => {
 
   test('a cookie that the image chose itself stays', () => {
     const sections = PARTS.sections.map((section) =>
-      section.name === '.data' ? { ...section, contents: new Array(32).fill(7) } : section,
+      section.name === '.data' ? { ...section, contents: new Uint8Array(32).fill(7) } : section,
     );
     const { memory, base } = map({ ...PARTS, sections });
     expect(memory.data.getBigUint64(base + 0x2008, true)).toBe(0x0707_0707_0707_0707n);

@@ -18,8 +18,8 @@ import { PeImageError, type PeImageErrorCode, parseImage } from './index.ts';
 /** An image with one of everything. */
 const FULL: ImageParts = {
   sections: [
-    { name: '.text', contents: new Array(64).fill(0xc3) },
-    { name: '.data', contents: new Array(64).fill(1), size: 0x3000, flags: DATA },
+    { name: '.text', contents: new Uint8Array(64).fill(0xc3) },
+    { name: '.data', contents: new Uint8Array(64).fill(1), size: 0x3000, flags: DATA },
     { name: 'INIT', contents: [0xc3], flags: CODE | DISCARDABLE },
   ],
   imports: { 'ntoskrnl.exe': ['IoDeleteDevice', 17], 'NDIS.SYS': ['NdisMSendNetBufferListsComplete'] },
