@@ -11,7 +11,6 @@ import {
   FLAGS_WORD,
   type HostFrames,
   instructionPointer,
-  nameInImage,
   type Registers,
   ripIsKernel,
   type StackFrame,
@@ -76,7 +75,7 @@ export function codeLines(unwinder: Unwinder, registers: Registers): string[] {
   }
   const symbolOf = (address: Address): string | undefined => {
     const location = unwinder.locate(address);
-    return location === null ? undefined : nameInImage(location.image, address);
+    return location === null ? undefined : location.image.describeAddress(address);
   };
   return addresses
     .filter((address) => address + 16 <= memory.size)

@@ -13,3 +13,4 @@ export * from './exceptions/index.ts';
 export * from './bugCheckReport.ts';
 export * from './pe/index.ts';
 export * from './load/index.ts';
+export * from './strandExceptions.ts';

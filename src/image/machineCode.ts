@@ -14,6 +14,7 @@ import {
   type Kernel,
   lowerIrql,
   type MachineCodeHandlers,
+  type MachineCodeReport,
   MustSplitError,
   NdisboxError,
   pagesOf,
@@ -38,7 +39,9 @@ import {
 } from '../x64/index.ts';
 import { Convention, type PointerConversion } from './convention.ts';
 import { type Leave, type Strand, StrandPool } from './strand.ts';
+import { StrandExceptions } from './strandExceptions.ts';
 import { HostFunction, plainFunction } from './thunks.ts';
+import type { MappedImages } from './unwind/index.ts';
 import { parameterKinds, type ValueKind, valueKind } from './valueKinds.ts';
 
 /** Runs machine code from the registers in memory. */
@@ -54,6 +57,8 @@ export interface MachineCodeParts {
   readonly translate: EngineHost['translate'];
   /** Address of the KPCR of a processor. */
   readonly kpcr: (processor: number) => Address;
+  /** Mapped images, whose data tells how their functions are unwound; none where it is left out. */
+  readonly images?: MappedImages;
   readonly ports?: Pick<EngineHost, 'readPort' | 'writePort'>;
 }
 
@@ -76,6 +81,8 @@ class ReturnMark {}
 export class MachineCode implements EngineHost, MachineCodeHandlers {
   readonly kernel: Kernel;
   readonly convention: Convention;
+  /** Structured exceptions, and the exports for them. */
+  readonly exceptions: StrandExceptions;
   readonly #parts: MachineCodeParts;
   readonly #engine: CodeEngine;
   readonly #strands: StrandPool;
@@ -100,6 +107,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     this.#engine = parts.createEngine(this);
     this.#strands = new StrandPool(parts.kernel.memory, pagesOf(parts.kernel));
     this.#back = parts.kernel.memory.callables.addressOf(new ReturnMark(), 'kernel');
+    this.exceptions = new StrandExceptions(parts.kernel, parts.images ?? { imageAt: () => null }, this.#back);
   }
 
   /** The strand that runs, innermost; null outside of machine code. */
@@ -137,7 +145,14 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     const { kernel } = this;
     if (kernel.irql >= DISPATCH_LEVEL) return this.#enter(entry, args, true);
     const before = raiseIrql(kernel, DISPATCH_LEVEL);
-    const result = this.#enter(entry, args, true);
+    let result: unknown;
+    try {
+      result = this.#enter(entry, args, true);
+    } catch (error) {
+      // The driver knows nothing of this level, so an exception that leaves it must not keep it.
+      if (error instanceof RaisedStatusError) lowerIrql(kernel, before);
+      throw error;
+    }
     lowerIrql(kernel, before);
     return result;
   }
@@ -165,6 +180,9 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     let result: unknown;
     try {
       result = this.#runStrand(strand, entry);
+    } catch (error) {
+      if (error instanceof RaisedStatusError) this.#strands.give(strand);
+      throw error;
     } finally {
       this.#depth--;
       if (synchronous) kernel.synchronousDepth--;
@@ -183,6 +201,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     const synchronous = outer.synchronous;
     outer.synchronous = true;
     convention.enter(stack, this.#back, entry.kinds, args);
+    outer.nested.push({ name: entry.name, end: convention.stackPointer + 8, stack });
     this.#jump(entry.address);
     this.#depth++;
     try {
@@ -191,6 +210,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       return convention.result(entry.result);
     } finally {
       this.#depth--;
+      outer.nested.pop();
       outer.synchronous = synchronous;
       convention.stackPointer = stack;
       this.#jump(ripLow);
@@ -283,7 +303,11 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   #whenOver(strand: Strand, entry: Entry, awaited: Promise<unknown>, kind: ValueKind): void {
     awaited.then(
       (value: unknown) => this.#continue(strand, entry, () => this.#finishCall(kind, value)),
-      (error: unknown) => this.#continue(strand, entry, () => this.#raise(strand, error)),
+      (error: unknown) =>
+        this.#continue(strand, entry, () => {
+          if (!(error instanceof RaisedStatusError)) throw error;
+          this.exceptions.raise(strand, error);
+        }),
     );
   }
 
@@ -310,6 +334,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       this.#awaited = null;
       this.#whenOver(strand, entry, awaited, this.#awaitedResult);
     } catch (error) {
+      if (error instanceof RaisedStatusError) this.#strands.give(strand);
       fail(error);
     } finally {
       this.#current = null;
@@ -337,12 +362,13 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
         exit = this.#engine.run();
       } catch (error) {
         if (!(error instanceof RaisedStatusError)) throw error;
-        this.#raise(strand, error);
+        this.exceptions.raise(strand, error);
         continue;
       }
       this.#passTime();
       switch (exit.kind) {
         case 'stopped':
+          this.exceptions.stopped();
           return this.#leave;
         case 'fuel':
         case 'preemption': {
@@ -351,7 +377,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
           break;
         }
         case 'exception':
-          this.#exception(strand, exit);
+          if (!this.exceptions.fault(strand, exit)) this.#exception(strand, exit);
       }
     }
   }
@@ -437,6 +463,8 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       return CALL_STOP;
     }
     if (typeof value === 'function') return this.#callHost(this.#plainFunction(value as AnyFunction));
+    const outcome = this.#current === null ? null : this.exceptions.call(this.#current, value);
+    if (outcome !== null) return outcome;
     return this.#nowhere(target);
   }
 
@@ -529,12 +557,12 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     );
   }
 
-  /** An exception is raised in a strand: its registers are changed so that its handler runs, or the machine stops. */
-  #raise(_strand: Strand, error: unknown): void {
-    throw error;
+  /** Where machine code is, for a dump. */
+  report(): MachineCodeReport | null {
+    return this.exceptions.report(this.#current);
   }
 
-  /** A processor exception. */
+  /** An exit of the engine that is no exception of Windows. */
   #exception(strand: Strand, exit: Exit & { readonly kind: 'exception' }): void {
     const { kernel } = this;
     const rip = kernel.memory.i32[WORD_RIP];

@@ -13,6 +13,7 @@ import {
   type Pages,
 } from '../memory/index.ts';
 import { STATE, STATE_SIZE } from '../x64/index.ts';
+import type { Activation } from './exceptions/index.ts';
 
 /** Bytes of a kernel stack on x64. */
 export const KERNEL_STACK_SIZE = 0x6000;
@@ -21,6 +22,14 @@ export const STRAND_LIMIT = 4096;
 
 /** Why a strand left machine code. */
 export type Leave = 'returned' | 'waiting' | 'split' | 'ended';
+
+/** An activation on the stack of another one. */
+export interface NestedActivation {
+  readonly name: string;
+  /** The stack pointer when it returns, and that of the machine code that called the host before. */
+  readonly end: Address;
+  readonly stack: Address;
+}
 
 export class Strand {
   /** Lowest usable byte of its stack. */
@@ -37,6 +46,10 @@ export class Strand {
   name = '';
   /** Instructions since it last called the host, for the report of an endless loop. */
   spinning = 0;
+  /** Exceptions that are being handled; written by them only. */
+  readonly activations: Activation[] = [];
+  /** Activations of machine code that share this strand's stack, outermost first; functions of the host lie between. */
+  readonly nested: NestedActivation[] = [];
   /** Ends its activation: given the result, or what was thrown. Set while a promise stands for it. */
   settle: ((result: number | bigint) => void) | null = null;
   fail: ((error: unknown) => void) | null = null;
@@ -75,6 +88,8 @@ export class StrandPool {
 
   give(strand: Strand): void {
     strand.below = null;
+    strand.activations.length = 0;
+    strand.nested.length = 0;
     strand.settle = null;
     strand.fail = null;
     this.#free.push(strand);

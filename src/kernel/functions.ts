@@ -10,3 +10,4 @@ export * from './sync/functions.ts';
 export * from './bugCheck/functions.ts';
 export * from './bugCheck/callbacks.ts';
 export * from './bugCheck/printFunctions.ts';
+export * from './raiseFunctions.ts';

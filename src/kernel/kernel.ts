@@ -211,7 +211,7 @@ export class Kernel {
     this.stop(
       new BugCheckError(
         KMODE_EXCEPTION_NOT_HANDLED,
-        [error instanceof RaisedStatusError ? error.status : 0, 0, 0, 0],
+        error instanceof RaisedStatusError ? [error.status, ...error.details] : [0, 0, 0, 0],
         `an exception that nothing handles was thrown in ${where}: ${text}`,
         { cause: error },
       ),

@@ -13,6 +13,7 @@ import {
   type Registers,
   RIP_WORD,
   readRegisters,
+  ripIsKernel,
   stackPointer,
   type Unwinder,
 } from '../unwind/index.ts';
@@ -128,10 +129,10 @@ export class ExceptionDispatcher {
   /** `name.sys+RVA` of where the registers are, for messages. */
   describe(registers: Registers): string {
     const address = instructionPointer(registers);
-    const location = this.unwinder.locate(address);
+    const location = ripIsKernel(registers) ? this.unwinder.locate(address) : null;
     return location === null
       ? `0x${addressOf(registers).toString(16)}`
-      : `${location.image.name}+0x${(address - location.image.base).toString(16)}`;
+      : location.image.describeAddress(address);
   }
 }
 

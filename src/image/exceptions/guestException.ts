@@ -4,15 +4,28 @@
  * docs/decisions/0001-control-passing.md.
  */
 
-import { RaisedStatusError } from '../../kernel/index.ts';
+import { type MachineCodeReport, RaisedStatusError } from '../../kernel/index.ts';
+import { hostNumber } from './records.ts';
 
 /** The exception; `status` is its code. */
 export class GuestException extends RaisedStatusError {
   /** ExceptionInformation of its record. */
   readonly information: readonly bigint[];
-  constructor(status: number, text: string, information: readonly bigint[]) {
-    super(status, text);
+  /** Registers and stack where it was raised; those frames are left. */
+  readonly report: MachineCodeReport | null;
+
+  /** @param address the 64-bit address where it was raised. */
+  constructor(
+    status: number,
+    text: string,
+    address: bigint,
+    information: readonly bigint[],
+    report: MachineCodeReport | null,
+  ) {
+    const [first = 0n, second = 0n] = information;
+    super(status, text, [hostNumber(address), hostNumber(first), hostNumber(second)]);
     this.name = 'GuestException';
     this.information = information;
+    this.report = report;
   }
 }

@@ -35,8 +35,7 @@ import {
 } from '../../memory/index.ts';
 import { type Access, Decoder, type MemoryOperand, type ProcessorException, RCX } from '../../x64/index.ts';
 import { instructionPointer, isKernelMemory, MXCSR_WORD, type Registers } from '../unwind/index.ts';
-import { addressOf, type ExceptionDescription, wide } from './records.ts';
-import { hostNumber } from './strand.ts';
+import { addressOf, type ExceptionDescription, hostNumber, wide } from './records.ts';
 
 /** What the meaning of a fault depends on, apart from the registers. */
 export interface FaultSituation {

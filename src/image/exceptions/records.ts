@@ -170,3 +170,9 @@ export const DISPATCHER_SCOPE_INDEX = 72;
 export function addressOf(registers: Registers): bigint {
   return wide(instructionPointer(registers), registers[33]);
 }
+
+/** A 64-bit value as bug check parameters hold it: kernel addresses by their low half. */
+export function hostNumber(value: bigint): number {
+  const KERNEL_WINDOW = 0xffff_8000n;
+  return value >> 32n === KERNEL_WINDOW ? Number(value & 0xffff_ffffn) : Number(value);
+}

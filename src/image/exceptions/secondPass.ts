@@ -6,6 +6,7 @@
 
 import {
   KMODE_EXCEPTION_NOT_HANDLED,
+  type MachineCodeReport,
   ntstatusName,
   STATUS_INVALID_DISPOSITION,
   STATUS_INVALID_UNWIND_TARGET,
@@ -19,6 +20,7 @@ import {
   setInstructionPointer,
   stackPointer,
   UNWIND_TERMINATION_HANDLER,
+  writeRegisters,
 } from '../unwind/index.ts';
 import { GuestException } from './guestException.ts';
 import {
@@ -32,6 +34,7 @@ import {
   EXCEPTION_TARGET_UNWIND,
   EXCEPTION_UNWINDING,
   type FrameFacts,
+  hostNumber,
   loadContext,
   loadRecord,
   storeContext,
@@ -45,7 +48,6 @@ import {
   type ExceptionOutcome,
   factsOf,
   frameBelow,
-  hostNumber,
   isOnStack,
   NO_FRAME,
   resume,
@@ -71,6 +73,8 @@ export interface UnwindRequest {
   readonly value: readonly [low: number, high: number];
   readonly leaving: boolean;
   readonly text: string;
+  /** Where the exception was raised, for the case that TypeScript does not handle it either. */
+  readonly report?: MachineCodeReport | null;
 }
 
 /**
@@ -105,6 +109,7 @@ export function unwindTo(
     value,
     leaving,
     text,
+    report: request.report ?? null,
   };
   strand.activations.push(activation);
   return unwind(core, activation, registers.slice());
@@ -123,6 +128,7 @@ export function leaveStrand(
     value: [0, 0],
     leaving: true,
     text: search.text,
+    report: core.strand.report(registers),
   };
   return unwindTo(core, request, registers, search.area);
 }
@@ -163,7 +169,7 @@ function unwind(core: DispatchCore, activation: UnwindActivation, current: Regis
       if (facts.establisherFrame === targetFrame) return arrive(core, activation, walk);
       walk = caller;
     } else if (below.kind === 'end') {
-      return activation.leaving ? leave(core, activation, before) : broken(core, activation);
+      return activation.leaving ? leave(core, activation, walk) : broken(core, activation);
     } else if (below.kind === 'unwind') {
       return unwindCollided(core, activation, below);
     } else if (below.kind === 'search') {
@@ -215,13 +221,21 @@ function arrive(core: DispatchCore, activation: UnwindActivation, registers: Reg
 }
 
 /** All frames are left: the TypeScript caller of the strand gets the exception. */
-function leave(core: DispatchCore, activation: UnwindActivation, stack: Address): ExceptionOutcome {
+function leave(core: DispatchCore, activation: UnwindActivation, registers: Registers): ExceptionOutcome {
   const { memory, strand } = core;
   const exception = loadRecord(memory, activation.record);
-  dropBelow(strand, stack);
+  dropBelow(strand, stackPointer(registers));
+  // Whatever shares the stack with what is over finds the registers that a callee keeps.
+  writeRegisters(memory, registers);
   return {
     kind: 'leave',
-    exception: new GuestException(exception?.code ?? 0, activation.text, exception?.information ?? []),
+    exception: new GuestException(
+      exception?.code ?? 0,
+      activation.text,
+      exception?.address ?? 0n,
+      exception?.information ?? [],
+      activation.report,
+    ),
   };
 }
 

@@ -4,7 +4,7 @@
  * docs/decisions/0001-control-passing.md.
  */
 
-import { UNEXPECTED_KERNEL_MODE_TRAP } from '../../kernel/index.ts';
+import { type MachineCodeReport, UNEXPECTED_KERNEL_MODE_TRAP } from '../../kernel/index.ts';
 import { type Address, KERNEL_WINDOW_HIGH, type KernelMemory } from '../../memory/index.ts';
 import { FLAG_DF, FLAG_TF, R8, R9, RCX, RDX, STATE_FLAGS, STATE_GENERAL } from '../../x64/index.ts';
 import {
@@ -58,6 +58,7 @@ export interface UnwindActivation {
   /** The exception goes on in the TypeScript caller of the strand. */
   readonly leaving: boolean;
   readonly text: string;
+  readonly report: MachineCodeReport | null;
 }
 
 /** A call of __C_specific_handler that waits for a filter or a __finally block. */
@@ -93,6 +94,8 @@ export interface ExceptionStrand extends HostFrames {
   readonly stackLow: Address;
   readonly stackHigh: Address;
   readonly origin: StrandOrigin;
+  /** Registers and stack as they are now, before anything is unwound. */
+  report(registers: Registers): MachineCodeReport | null;
 }
 
 /** What becomes of the strand. */
@@ -261,10 +264,4 @@ export function stackOverflow(registers: Registers, text: string): ExceptionOutc
     text: `${text}; the kernel stack has no room left to handle it`,
     registers,
   };
-}
-
-/** A 64-bit value as bug check parameters hold it: kernel addresses by their low half. */
-export function hostNumber(value: bigint): number {
-  const KERNEL_WINDOW = 0xffff_8000n;
-  return value >> 32n === KERNEL_WINDOW ? Number(value & 0xffff_ffffn) : Number(value);
 }

@@ -15,7 +15,6 @@ import {
   setStackPointer,
   stackPointer,
 } from './registers.ts';
-import type { UnwindImage } from './unwindData.ts';
 import type { Unwinder } from './unwinder.ts';
 
 /** What a frame of machine code returns to where it returns to the host. */
@@ -48,11 +47,6 @@ export interface StackFrame {
 
 /** Frames of a walk where the caller names no limit. */
 const FRAME_LIMIT = 64;
-
-/** `name.sys+RVA` of an address in an image. */
-export function nameInImage(image: UnwindImage, address: Address): string {
-  return `${image.name}+0x${(address - image.base).toString(16)}`;
-}
 
 /**
  * The call stack from the given registers, innermost first. Ends at the strand's first frame, at `limit`, or where the
@@ -100,7 +94,7 @@ function walkCode(unwinder: Unwinder, registers: Registers, frames: StackFrame[]
   const address = instructionPointer(registers);
   const stack = stackPointer(registers);
   const location = ripIsKernel(registers) ? unwinder.locate(address) : null;
-  const name = location === null ? hexadecimalAddress(registers) : nameInImage(location.image, address);
+  const name = location === null ? hexadecimalAddress(registers) : location.image.describeAddress(address);
   frames.push({ address, stackPointer: stack, name, kind: location === null ? 'unknown' : 'code' });
   // Execution itself may have gone astray, by a call through a wild pointer; no return address can.
   if (location === null && frames.length > 1) return false;

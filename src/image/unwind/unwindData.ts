@@ -12,9 +12,10 @@ export interface UnwindImage {
   readonly base: Address;
   /** Bytes of the mapped image. */
   readonly size: number;
-  /** Offset and bytes of the function table: the exception directory of the image. */
-  readonly functionTable: number;
-  readonly functionTableSize: number;
+  /** The function table, its exception directory: first address and one past the last; null without one. */
+  readonly exceptionTable: { readonly start: Address; readonly end: Address } | null;
+  /** What people call an address in it: `echo.sys!DriverEntry+0x12`, `echo.sys+0x1234`. */
+  describeAddress(address: Address): string;
 }
 
 /** An entry of the function table; offsets count from the base of the image. */
@@ -95,13 +96,16 @@ export function readFunction(memory: KernelMemory, image: UnwindImage, at: numbe
  * worse happens.
  */
 export function findFunction(memory: KernelMemory, image: UnwindImage, rva: number): RuntimeFunction | null {
-  const count = Math.floor(image.functionTableSize / FUNCTION_SIZE);
-  if (!inImage(image, image.functionTable, count * FUNCTION_SIZE)) return null;
+  const table = image.exceptionTable;
+  if (table === null) return null;
+  const first = table.start - image.base;
+  const count = Math.floor((table.end - table.start) / FUNCTION_SIZE);
+  if (!inImage(image, first, count * FUNCTION_SIZE)) return null;
   let low = 0;
   let high = count - 1;
   while (low <= high) {
     const middle = (low + high) >> 1;
-    const found = readFunction(memory, image, image.functionTable + middle * FUNCTION_SIZE);
+    const found = readFunction(memory, image, first + middle * FUNCTION_SIZE);
     if (found === null) return null;
     if (rva < found.begin) high = middle - 1;
     else if (rva >= found.end) low = middle + 1;

@@ -32,8 +32,8 @@ const image: UnwindImage = {
   name: 'test.sys',
   base: BASE,
   size: SIZE,
-  functionTable: PDATA,
-  functionTableSize: 12,
+  exceptionTable: { start: BASE + PDATA, end: BASE + PDATA + 12 },
+  describeAddress: (address) => `test.sys+0x${(address - BASE).toString(16)}`,
 };
 
 function newMemory(): KernelMemory {
@@ -329,7 +329,7 @@ describe('unwinding', () => {
 
   it('undoes what the functions did that a part continues, and does not mistake jumps between parts', () => {
     const memory = newMemory();
-    const parts = { ...image, functionTableSize: 24 };
+    const parts = { ...image, exceptionTable: { start: BASE + PDATA, end: BASE + PDATA + 24 } };
     // Part one: push rbx; sub rsp, 20h; jmp to part two. Part two: nop; jmp back into part one.
     memory.u8.set([0x53, 0x48, 0x83, 0xec, 0x20, 0xe9, ...low(0x100 - 10)], BASE + CODE);
     memory.u8.set([0x90, 0xe9, ...low(-(0x100 + 6) + 5)], BASE + CODE + 0x100);
@@ -379,7 +379,10 @@ describe('unwinding', () => {
           registers.set(words);
           if ((words[0] & 1) === 0) setStackPointer(registers, memory.size - (words[1] & 0xff));
           setInstructionPointer(registers, BASE + CODE + offset);
-          const unwinder = newUnwinder(memory, { ...image, functionTableSize: 48 });
+          const unwinder = newUnwinder(memory, {
+            ...image,
+            exceptionTable: { start: BASE + PDATA, end: BASE + PDATA + 48 },
+          });
           for (let depth = 0; depth < 8; depth++) if (unwinder.unwind(registers, 3) === null) break;
         },
       ),
