@@ -34,6 +34,16 @@ export const OPTIONS = {
     minimum: 1,
     maximum: 64,
   },
+  'stub-missing': {
+    kind: 'flag',
+    value: '',
+    help: 'load compiled drivers that import unknown functions; calling one is a bug check',
+  },
+  'memory-safety': {
+    kind: 'flag',
+    value: '',
+    help: 'check every memory access of compiled drivers byte by byte',
+  },
   duration: {
     kind: 'whole',
     value: 'MS',

@@ -3,7 +3,14 @@
  * machine code, results both ways. Implements "x64 calling convention" of Microsoft's C++ documentation.
  */
 
-import { type Address, KERNEL_WINDOW_HIGH, type KernelMemory } from '../memory/index.ts';
+import {
+  type Address,
+  addressFromHalves,
+  highHalfOf,
+  KERNEL_WINDOW_HIGH,
+  type KernelMemory,
+  lowHalfOf,
+} from '../memory/index.ts';
 import { R8, R9, RAX, RCX, RDX, RSP, STATE_GENERAL } from '../x64/index.ts';
 import type { ValueKind } from './valueKinds.ts';
 
@@ -18,26 +25,16 @@ const WORD_RSP = (STATE_GENERAL + 8 * RSP) >> 2;
 /** Bytes between the stack pointer at a function's first instruction and its fifth argument. */
 const STACK_ARGUMENTS = 0x28;
 
-/** Turns 64-bit values of machine code into numbers of the host and back where they are no kernel pointers. */
-export interface PointerConversion {
-  /** The number that stands for a 64-bit value which is no pointer into the kernel window. */
-  fromForeign(low: number, high: number): Address;
-  /** High half of the 64-bit form of `value`, a number that is neither 0 nor below 64 KiB. */
-  highOf(value: Address): number;
-  /** Low half, for values that `fromForeign` made. */
-  lowOf(value: Address): number;
-}
-
 /** Reads and writes what crosses the binary interface of one machine. */
 export class Convention {
   readonly #i32: Int32Array;
   readonly #u64: BigUint64Array;
-  readonly #pointers: PointerConversion;
+  readonly #memory: KernelMemory;
 
-  constructor(memory: KernelMemory, pointers: PointerConversion) {
+  constructor(memory: KernelMemory) {
     this.#i32 = memory.i32;
     this.#u64 = memory.u64;
-    this.#pointers = pointers;
+    this.#memory = memory;
   }
 
   /** Word index of argument `index` of the call that machine code has just made. */
@@ -68,8 +65,7 @@ export class Convention {
       case 'pointer': {
         const high = this.#i32[word + 1];
         if (high === KERNEL_WINDOW_HIGH && low > 0xffff) return low;
-        if (high === 0 && low >>> 0 <= 0xffff) return low;
-        return this.#pointers.fromForeign(low, high);
+        return (low | high) === 0 ? 0 : addressFromHalves(this.#memory, low, high);
       }
       case 'u32':
         return low >>> 0;
@@ -124,13 +120,8 @@ export class Convention {
     const i32 = this.#i32;
     switch (kind) {
       case 'pointer':
-        if (value >>> 0 <= 0xffff) {
-          i32[word] = value;
-          i32[word + 1] = 0;
-          return;
-        }
-        i32[word] = this.#pointers.lowOf(value);
-        i32[word + 1] = this.#pointers.highOf(value);
+        i32[word] = lowHalfOf(this.#memory, value);
+        i32[word + 1] = highHalfOf(this.#memory, value);
         return;
       case 'i8':
       case 'i16':

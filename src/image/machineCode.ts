@@ -37,7 +37,7 @@ import {
   STATE_MXCSR,
   STATE_RIP,
 } from '../x64/index.ts';
-import { Convention, type PointerConversion } from './convention.ts';
+import { Convention } from './convention.ts';
 import { type Leave, type Strand, StrandPool } from './strand.ts';
 import { StrandExceptions } from './strandExceptions.ts';
 import { HostFunction, plainFunction } from './thunks.ts';
@@ -53,7 +53,6 @@ export interface CodeEngine {
 export interface MachineCodeParts {
   readonly kernel: Kernel;
   readonly createEngine: (host: EngineHost) => CodeEngine;
-  readonly pointers: PointerConversion;
   readonly translate: EngineHost['translate'];
   /** Address of the KPCR of a processor. */
   readonly kpcr: (processor: number) => Address;
@@ -98,12 +97,14 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   /** Fuel when machine time was last brought up to date. */
   #fuelMark = 0;
   #instructions = 0;
+  /** Machine code has just called, and nothing else has since. */
+  #calling = false;
   readonly #plain = new WeakMap<AnyFunction, HostFunction>();
 
   constructor(parts: MachineCodeParts) {
     this.#parts = parts;
     this.kernel = parts.kernel;
-    this.convention = new Convention(parts.kernel.memory, parts.pointers);
+    this.convention = new Convention(parts.kernel.memory);
     this.#engine = parts.createEngine(this);
     this.#strands = new StrandPool(parts.kernel.memory, pagesOf(parts.kernel));
     this.#back = parts.kernel.memory.callables.addressOf(new ReturnMark(), 'kernel');
@@ -161,6 +162,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   #enter(entry: Entry, args: readonly unknown[], synchronous: boolean): unknown {
     const { kernel } = this;
     if (kernel.stopReason !== null) kernel.refuse();
+    this.#calling = false;
     if (this.#depth >= NESTING_LIMIT) this.#tooDeep(entry);
     const outer = this.#current;
     // At DISPATCH_LEVEL nothing can be suspended, so the callee uses the stack of its caller.
@@ -472,13 +474,16 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     const strand = this.#current;
     if (strand !== null) strand.spinning = 0;
     if (target.waits && strand !== null) return this.#callWaiting(strand, target);
+    this.#calling = true;
     this.convention.setResult(target.result, target.call());
+    this.#calling = false;
     return CALL_RETURN;
   }
 
   #callWaiting(strand: Strand, target: HostFunction): CallOutcome {
     const { scheduler } = this.kernel;
     let value: unknown;
+    this.#calling = true;
     if (strand.synchronous) {
       scheduler.mustNotWait++;
       try {
@@ -515,6 +520,13 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       this.#plain.set(call, known);
     }
     return known;
+  }
+
+  caller(): string | undefined {
+    if (!this.#calling) return undefined;
+    this.#calling = false;
+    const { i32 } = this.kernel.memory;
+    return this.describe(i32[this.convention.stackPointer >> 2]);
   }
 
   readIrql(): number {

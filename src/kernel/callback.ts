@@ -21,6 +21,12 @@ export interface MachineCodeHandlers {
   ): ((...args: unknown[]) => unknown) | null;
   /** Where machine code is now, for the dump of a machine that stops; null where none runs. */
   report?(): MachineCodeReport | null;
+  /** Whether machine code lies at an address. */
+  isCode(address: Address): boolean;
+  /** Names an address in an image: `mux.sys!DriverEntry+0x12`, `mux.sys+0x1234`. */
+  describe(address: Address): string;
+  /** Where the machine code that has just called the host goes on; undefined while none has. */
+  caller(): string | undefined;
 }
 
 /** A registered callback. `invoke` takes the documented parameters; contexts are what the driver registered. */

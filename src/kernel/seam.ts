@@ -107,9 +107,9 @@ export class Seam {
     // A macro is the driver's own code in C: nothing crosses a seam that could be checked or traced.
     if (declaration.inline) return call;
     if (checks) call = this.#checked(declaration, driver, call);
+    if (explore) call = this.#explored(call);
     if (trace) call = this.#traced(declaration, driver, call);
     if (fault !== undefined) call = this.#faulty(declaration, driver, call, fault);
-    if (explore) call = this.#explored(call);
     return call;
   }
 
@@ -245,7 +245,14 @@ export class Seam {
     const { kernel } = this;
     const { name, parameters } = declaration.parsed;
     return (...args) => {
-      kernel.emit({ kind: 'call', driver: driver.name, name, args: this.#describe(parameters, args) });
+      const from = kernel.machineCode?.caller();
+      kernel.emit({
+        kind: 'call',
+        driver: driver.name,
+        name,
+        args: this.#describe(parameters, args),
+        ...(from === undefined ? {} : { from }),
+      });
       const result = call(...args);
       if (!(result instanceof Promise)) {
         kernel.emit({ kind: 'return', driver: driver.name, name, result: traceValue(result) });
@@ -425,9 +432,12 @@ export class Seam {
   #describe(parameters: readonly Parameter[], args: readonly unknown[]): TraceValue[] {
     return args.map((value, index) => {
       const type = parameters[index]?.type;
-      if (type !== undefined && isText(type) && typeof value === 'number')
-        return this.#transient.readText(type, value);
-      return traceValue(value);
+      if (type === undefined || typeof value !== 'number') return traceValue(value);
+      if (isText(type)) return this.#transient.readText(type, value);
+      const { machineCode } = this.kernel;
+      if (machineCode !== null && value > 0xffff && isFunctionType(type) && machineCode.isCode(value))
+        return machineCode.describe(value);
+      return value;
     });
   }
 }

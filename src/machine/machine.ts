@@ -10,6 +10,7 @@ import {
   attachInputOutput,
   attachSynchronization,
   createService,
+  type DRIVER_INITIALIZE,
   type Driver,
   driverLifeOf,
   Kernel,
@@ -46,6 +47,7 @@ import {
   uninstallProtocol,
 } from '../ndis/index.ts';
 import type { Wire } from '../wire/index.ts';
+import type { CompiledDrivers, CompiledOptions } from './compiledDrivers.ts';
 import type { DriverImage } from './driverImage.ts';
 import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
 import { OpenedDevice } from './openedDevice.ts';
@@ -91,6 +93,7 @@ export class Machine {
   readonly #data = new Map<Driver, Address[]>();
   readonly #loop: RunLoop;
   readonly #devices = new Set<OpenedDevice>();
+  #compiled: CompiledDrivers | null = null;
 
   constructor(options: MachineOptions = {}) {
     this.kernel = new Kernel(options);
@@ -129,18 +132,23 @@ export class Machine {
       wireOf,
       rings: new RingHost(this.kernel, this.ndis, wireOf),
     };
-    attachRoutineSource(this.ndis, routineSource(this.#seam, this.ndis));
+    attachRoutineSource(
+      this.ndis,
+      routineSource(this.#seam, this.ndis, (driver, name) => this.#compiled?.routine(driver, 'ndis', name)),
+    );
   }
 
   /**
    * Loads a driver as the service `name` and waits for its DriverEntry.
+   * @param image a TypeScript driver, or the bytes of a compiled one (`.sys`).
    * @returns STATUS_SUCCESS, or the status with which the driver was refused; `machine.findings` then says more.
    * @throws NdisboxError DUPLICATE_DRIVER for a name that is loaded, or the reason for which the machine stopped.
    */
   async load(
     name: string,
-    image: DriverImage,
+    image: DriverImage | Uint8Array,
     parameters: AdapterOptions['parameters'] = {},
+    options: CompiledOptions = {},
   ): Promise<NTSTATUS> {
     if (this.driver(name) !== null) {
       throw new NdisboxError(
@@ -148,26 +156,25 @@ export class Machine {
         `a driver "${name}" is loaded; give each driver a name of its own`,
       );
     }
+    const compiled =
+      typeof image === 'function' ? null : (await this.#compiledDrivers()).parse(name, image, options);
     const service = createService(this.kernel, name);
     const key = service.create('Parameters');
     for (const [value, data] of Object.entries(parameters)) key.set(value, data);
     const driver = this.#seam.createDriver(name);
-    const entryPoint = image(createImports(this.#importParts, driver));
     let status: NTSTATUS | null = null;
-    startLoadingDriver(
-      this.kernel,
-      driver,
-      (object, path) => entryPoint.DriverEntry(object, path),
-      (result) => {
-        status = result;
-      },
-    );
+    const entry = typeof image === 'function' ? this.#entryOf(image, driver) : (compiled?.map(driver) ?? 0);
+    startLoadingDriver(this.kernel, driver, entry, (result) => {
+      status = result;
+    });
     await this.#loop.run(() => status !== null);
     // Assigned by the callback, which the compiler does not see.
     const result = status as NTSTATUS | null;
     if (result === null) {
       throw stuck(`DriverEntry of ${name}`);
     }
+    if (NT_SUCCESS(result)) this.#compiled?.entered(driver);
+    else this.#compiled?.unmap(driver);
     if (!NT_SUCCESS(result)) this.kernel.note('load', `${name} was refused with ${ntstatusName(result)}`);
     return result;
   }
@@ -347,12 +354,27 @@ export class Machine {
     startUnloadingDriver(this.kernel, driver, (result) => {
       status = result;
       if (!NT_SUCCESS(result)) return;
+      this.#compiled?.unmap(driver);
       for (const address of this.#data.get(driver) ?? []) poolOf(this.kernel).free(address, DATA_TAG);
       this.#data.delete(driver);
     });
     const waits = (): boolean => driverLifeOf(this.kernel).waitingForClose.has(driver.id);
     await this.#runDown(() => status !== null || waits());
     return status ?? (waits() ? STATUS_PENDING : null);
+  }
+
+  #entryOf(image: DriverImage, driver: Driver): DRIVER_INITIALIZE {
+    const entryPoint = image(createImports(this.#importParts, driver));
+    return (object, path) => entryPoint.DriverEntry(object, path);
+  }
+
+  /** What runs compiled drivers; a machine without one never loads the engine. */
+  async #compiledDrivers(): Promise<CompiledDrivers> {
+    if (this.#compiled === null) {
+      const { CompiledDrivers } = await import('./compiledDrivers.ts');
+      this.#compiled ??= new CompiledDrivers(this.#importParts);
+    }
+    return this.#compiled;
   }
 
   #loaded(name: string): Driver {

@@ -8,16 +8,16 @@ import type { EventStamp, TraceEvent } from './events.ts';
 /** Name of a kind of event. */
 export type TraceKind = TraceEvent['kind'];
 
-/** How a member is kept: `value` is a number or a text. */
-export type FieldType = 'text' | 'number' | 'numbers' | 'value' | 'values';
+/** How a member is kept: `value` is a number or a text; `optional` a text that may be absent, never empty. */
+export type FieldType = 'text' | 'optional' | 'number' | 'numbers' | 'value' | 'values';
 
 type MembersOf<K extends TraceKind> = Exclude<
   keyof Extract<TraceEvent, { readonly kind: K }>,
   keyof EventStamp | 'kind'
 >;
 
-const FIELDS: { readonly [K in TraceKind]: { readonly [M in MembersOf<K>]: FieldType } } = {
-  call: { driver: 'text', name: 'text', args: 'values' },
+const FIELDS: { readonly [K in TraceKind]: { readonly [M in MembersOf<K>]-?: FieldType } } = {
+  call: { driver: 'text', name: 'text', from: 'optional', args: 'values' },
   return: { driver: 'text', name: 'text', result: 'value' },
   callback: { driver: 'text', name: 'text', args: 'values' },
   callbackReturn: { driver: 'text', name: 'text', result: 'value' },

@@ -27,6 +27,8 @@ export type TraceEvent = EventStamp &
         readonly driver: string;
         readonly name: string;
         readonly args: readonly TraceValue[];
+        /** Where machine code goes on after the call, `mux.sys+0x1234`; absent for TypeScript drivers. */
+        readonly from?: string;
       }
     | { readonly kind: 'return'; readonly driver: string; readonly name: string; readonly result: TraceValue }
     | {

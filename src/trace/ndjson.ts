@@ -36,6 +36,8 @@ export function formatEvent(event: TraceEvent): string {
   line += `"kind":"${event.kind}"`;
   for (const { name } of fieldsOf(kindNumber(event.kind) ?? 0)) {
     const value = members[name];
+    // Only optional members are absent.
+    if (value === undefined) continue;
     line += `,"${name}":${typeof value === 'object' ? `[${value.map(formatValue).join(',')}]` : formatValue(value)}`;
   }
   return `${line}}\n`;
@@ -131,6 +133,7 @@ function parseEvent(line: string, number: number, ended: boolean): TraceEvent {
   }
   event['kind'] = kind;
   for (const { name, type } of fieldsOf(kindIndex)) {
+    if (value[name] === undefined && type === 'optional') continue;
     event[name] = value[name];
     if (!CHECKS[type](value[name]))
       throw invalid(number, `"${name}" is ${shown(value[name])}, not a ${type}`);
@@ -144,9 +147,10 @@ const isNumber = (value: unknown) =>
   typeof value === 'number' || value === 'NaN' || /^-?Infinity$/.test(String(value));
 const isValue = (value: unknown) => typeof value === 'string' || typeof value === 'number';
 const CHECKS: Readonly<
-  Record<'text' | 'number' | 'numbers' | 'value' | 'values', (value: unknown) => boolean>
+  Record<'text' | 'optional' | 'number' | 'numbers' | 'value' | 'values', (value: unknown) => boolean>
 > = {
   text: isText,
+  optional: isText,
   number: isNumber,
   numbers: (value) => Array.isArray(value) && value.every(isNumber),
   value: isValue,

@@ -90,6 +90,7 @@ export class Recording {
         words[at++] = value.length;
         at = this.#addValues(at, value);
       } else if (type === 'text') words[at++] = this.#number(String(value));
+      else if (type === 'optional') words[at++] = this.#number(value === undefined ? '' : String(value));
       else at = this.#addValue(at + 1, at, 0, value);
     }
     this.#used = at;
@@ -166,6 +167,10 @@ export class Recording {
     let at = start + 4;
     for (const { name, type } of fieldsOf(kind)) {
       if (type === 'text') members[name] = this.#texts[words[at++]];
+      else if (type === 'optional') {
+        const text = this.#texts[words[at++]];
+        if (text !== '') members[name] = text;
+      }
       else if (type === 'number' || type === 'value') {
         const values: TraceValue[] = [];
         at = this.#readValues(at, 1, values);

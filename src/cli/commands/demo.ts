@@ -23,7 +23,7 @@ export const demo: Command = {
   name: 'demo',
   argument: '',
   help: `play examples/hosts.pcapng through the stack of examples/demo.json; the answers go to --capture (${ANSWERS})`,
-  options: ['trace', 'capture', 'seed', 'processors', 'json', 'help'],
+  options: ['trace', 'capture', 'seed', 'processors', 'memory-safety', 'json', 'help'],
   run: async (_argument, options, terminal) => {
     const { capture, ...others } = options;
     const answers = resolve(capture ?? ANSWERS);

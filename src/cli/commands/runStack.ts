@@ -21,6 +21,8 @@ export function withOptions(stack: StackDescription, options: OptionValues): Sta
     ...stack,
     seed: seed ?? stack.seed,
     processors: processors ?? stack.processors,
+    stubMissing: options['stub-missing'] ?? stack.stubMissing,
+    memorySafety: options['memory-safety'] ?? stack.memorySafety,
     durationMilliseconds: duration ?? stack.durationMilliseconds,
     trace: trace === undefined ? stack.trace : resolve(trace),
     capture: capture === undefined ? stack.capture : resolve(capture),
@@ -140,7 +142,7 @@ export const run: Command = {
   name: 'run',
   argument: 'STACK.json',
   help: 'run a stack: until its duration is over, until nothing is left to do, or with live wires until Ctrl-C',
-  options: ['trace', 'capture', 'seed', 'processors', 'duration', 'json', 'help'],
+  options: ['trace', 'capture', 'seed', 'processors', 'stub-missing', 'memory-safety', 'duration', 'json', 'help'],
   run: async (argument, options, terminal) =>
     runStack(
       withOptions(readStackFile(argument, BUILT_IN_DRIVERS), options),

@@ -26,7 +26,11 @@ export function eventHeading(terminal: Terminal): string {
 function described(event: TraceEvent): { who: string; style: Style; what: string } {
   switch (event.kind) {
     case 'call':
-      return { who: event.driver, style: 'cyan', what: `${event.name}(${event.args.map(shown).join(', ')})` };
+      return {
+        who: event.driver,
+        style: 'cyan',
+        what: `${event.name}(${event.args.map(shown).join(', ')})${event.from === undefined ? '' : `  from ${event.from}`}`,
+      };
     case 'return':
       return { who: event.driver, style: 'dim', what: `${event.name} = ${shown(event.result)}` };
     case 'callback':

@@ -47,6 +47,7 @@ export class Session {
     this.machine = new Machine({
       seed,
       processors,
+      memorySafety: stack.memorySafety,
       trace: this.#capture ?? this.#traceFile,
       mayBind: (protocol, adapter, driver) => mayBind(bindings, protocol, adapter, driver),
     });
@@ -82,7 +83,9 @@ export class Session {
   async bringUp(step: (snapshot: MachineSnapshot) => void): Promise<void> {
     const { machine, stack } = this;
     for (const driver of stack.drivers) {
-      const status = await machine.load(driver.name, await loadImage(driver), driver.parameters);
+      const status = await machine.load(driver.name, await loadImage(driver), driver.parameters, {
+        stubMissing: stack.stubMissing,
+      });
       step(machine.snapshot());
       if (!NT_SUCCESS(status)) {
         throw new CliError(

@@ -1,6 +1,6 @@
-/** Driver images: those that come with ndisbox, and modules of the user's. */
+/** Driver images: those that come with ndisbox, modules of the user's, and compiled drivers. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as drivers from '../../../drivers/index.ts';
@@ -14,7 +14,7 @@ const BUILT_IN: Readonly<Record<string, DriverImage>> = { ...drivers };
 export const BUILT_IN_DRIVERS: readonly string[] = Object.keys(BUILT_IN);
 
 /** The image of a driver. @throws CliError DRIVER_FILE_MISSING, DRIVER_FILE_INVALID */
-export async function loadImage(driver: StackDriver): Promise<DriverImage> {
+export async function loadImage(driver: StackDriver): Promise<DriverImage | Uint8Array> {
   const { path } = driver;
   if (path === null) return BUILT_IN[driver.builtIn ?? driver.name];
   if (!existsSync(path)) {
@@ -23,6 +23,7 @@ export async function loadImage(driver: StackDriver): Promise<DriverImage> {
       `the file of the driver "${driver.name}" does not exist: ${path}. Paths begin where the stack file is.`,
     );
   }
+  if (extname(path).toLowerCase() === '.sys') return readCompiled(driver.name, path);
   const image = await importDefault(driver.name, path);
   if (!isImage(image)) {
     throw new CliError(
@@ -32,6 +33,18 @@ export async function loadImage(driver: StackDriver): Promise<DriverImage> {
     );
   }
   return image;
+}
+
+/** The bytes of a compiled driver; the loader checks them. */
+function readCompiled(name: string, path: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new CliError('DRIVER_FILE_INVALID', `the driver "${name}" cannot be read: ${reason}. Check the path.`, {
+      cause,
+    });
+  }
 }
 
 async function importDefault(name: string, path: string): Promise<unknown> {

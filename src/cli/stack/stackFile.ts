@@ -29,7 +29,7 @@ export interface StackDriver {
   readonly name: string;
   /** Name of a driver that comes with ndisbox; null for one from a file. */
   readonly builtIn: string | null;
-  /** Absolute path of a module whose default export is a DriverImage; null for a built-in one. */
+  /** Absolute path of a compiled driver (`.sys`) or of a module whose default export is a DriverImage; null for a built-in one. */
   readonly path: string | null;
   readonly parameters: Parameters;
 }
@@ -55,6 +55,10 @@ export interface StackDescription {
   readonly bindings: ReadonlyMap<string, readonly string[]>;
   readonly seed: number;
   readonly processors: number;
+  /** Load compiled drivers that import unknown functions: calling one is a bug check. */
+  readonly stubMissing: boolean;
+  /** Check every access of compiled drivers byte by byte. */
+  readonly memorySafety: boolean;
   /** Machine time; null: until nothing is left to do or, with live wires, until Ctrl-C. */
   readonly durationMilliseconds: number | null;
   readonly trace: string | null;
@@ -69,6 +73,8 @@ export const STACK_MEMBERS = [
   'description',
   'seed',
   'processors',
+  'stubMissing',
+  'memorySafety',
   'durationMilliseconds',
   'drivers',
   'adapters',
@@ -146,6 +152,8 @@ export function parseStack(value: unknown, file: string, builtIns: readonly stri
     bindings,
     seed: seed === undefined ? 1 : checkWhole(seed, 0, SEED_LIMIT, place.member('seed')),
     processors: processors === undefined ? 1 : checkWhole(processors, 1, 64, place.member('processors')),
+    stubMissing: flag(source['stubMissing'], place.member('stubMissing')),
+    memorySafety: flag(source['memorySafety'], place.member('memorySafety')),
     durationMilliseconds:
       durationMilliseconds === undefined
         ? null
@@ -154,6 +162,11 @@ export function parseStack(value: unknown, file: string, builtIns: readonly stri
     capture: path('capture', capture),
     source,
   };
+}
+
+function flag(value: unknown, place: Place): boolean {
+  if (value !== undefined && typeof value !== 'boolean') throw place.wrong(value, 'true or false');
+  return value ?? false;
 }
 
 function limitedList(value: unknown, place: Place): readonly unknown[] {

@@ -116,7 +116,7 @@ export const NdisGetDriverHandle = synchronous(
 );
 
 /** Makes an import of `driver` by name, null where the library exports no such function. */
-export type RoutineSource = (driver: Driver, name: string) => ((...args: never[]) => unknown) | null;
+export type RoutineSource = (driver: Driver, name: string) => object | null;
 
 const routineSourceOf = perNdis('routineSource', (): { source: RoutineSource | null } => ({ source: null }));
 

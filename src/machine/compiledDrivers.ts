@@ -1,0 +1,126 @@
+/**
+ * Compiled drivers of one machine: their images, the engine that runs them, and what they import. Implements the word
+ * "driver image" of the design for PE32+ files.
+ */
+
+import {
+  HostFunction,
+  importResolver,
+  type LoadedImage,
+  MachineCode,
+  mapImage,
+  moduleKey,
+  type PeImage,
+  parseImage,
+  type UnknownImport,
+} from '../image/index.ts';
+import { type Driver, type Kernel, NdisboxError, pagesOf } from '../kernel/index.ts';
+import type { Address } from '../memory/index.ts';
+import { Engine } from '../x64/index.ts';
+import type { ImportParts } from './driverImports.ts';
+import { ExportTable } from './exportTable.ts';
+
+/** How a compiled driver is loaded. */
+export interface CompiledOptions {
+  /** Load it although it imports functions that the machine does not have; calling one of them is a bug check. */
+  readonly stubMissing?: boolean;
+}
+
+/** A compiled driver that was read and checked. */
+export interface ParsedDriver {
+  /** Maps it for the record of the driver; gives the address of its entry point. */
+  readonly map: (driver: Driver) => Address;
+}
+
+/** Calling a function that the machine does not have: DRIVER_VIOLATION would hide the name, so the text says it. */
+const MISSING_FUNCTION = 0x1e;
+
+export class CompiledDrivers {
+  readonly code: MachineCode;
+  readonly #kernel: Kernel;
+  readonly #engine: Engine;
+  readonly #exports: ExportTable;
+  readonly #images = new Map<Driver, LoadedImage>();
+
+  constructor(parts: ImportParts) {
+    const { kernel, ndis, seam, rings } = parts;
+    this.#kernel = kernel;
+    const pages = pagesOf(kernel);
+    let engine: Engine | null = null;
+    this.code = new MachineCode({
+      kernel,
+      createEngine: (host) => {
+        engine = new Engine(kernel.memory, host, { pages });
+        return engine;
+      },
+      translate: () => -1,
+      kpcr: () => 0,
+    });
+    if (engine === null) throw new NdisboxError('INTERNAL', 'MachineCode made no engine');
+    this.#engine = engine;
+    this.code.describe = (address) => this.describe(address);
+    this.#exports = new ExportTable(seam, this.code, { kernel, ndis, ndisbox: rings });
+    kernel.machineCode = this.code;
+  }
+
+  /** Reads an image. @throws PeImageError */
+  parse(name: string, bytes: Uint8Array, options: CompiledOptions): ParsedDriver {
+    const image = parseImage(bytes, `${name}.sys`);
+    return { map: (driver) => this.#map(driver, image, options) };
+  }
+
+  #map(driver: Driver, image: PeImage, options: CompiledOptions): Address {
+    const kernel = this.#kernel;
+    const modules = this.#exports.modulesFor(driver);
+    for (const other of this.#images.values()) modules.set(moduleKey(other.name), other);
+    const loaded = mapImage(pagesOf(kernel), image, {
+      resolve: importResolver(modules),
+      random: () => kernel.random.below(0x1_0000_0000),
+      codeGone: ({ start, end }) => this.#engine.invalidate(start, end - start),
+      ...(options.stubMissing === true ? { stubMissing: (missing) => this.#stub(driver, missing) } : {}),
+    });
+    for (const note of image.notes) kernel.note(image.name, note);
+    this.#images.set(driver, loaded);
+    return loaded.entryPoint;
+  }
+
+  /** A function that stops the machine when it is called. */
+  #stub(driver: Driver, { dll, symbol }: UnknownImport): Address {
+    const name = `${dll}!${typeof symbol === 'number' ? `#${symbol}` : symbol}`;
+    const call = (): never =>
+      this.#kernel.bugCheck(
+        MISSING_FUNCTION,
+        [0xc000_0139, 0, 0, 0],
+        `${driver.name} called ${name}, which the machine does not have; it was loaded with stubMissing`,
+      );
+    const target = new HostFunction(name, call, [], 'none', false, this.code.convention);
+    return this.#kernel.memory.callables.addressOf(target, driver);
+  }
+
+  /** DriverEntry has returned: its initialization sections go. Nothing for a driver that is not compiled. */
+  entered(driver: Driver): void {
+    this.#images.get(driver)?.discardInit();
+  }
+
+  /** Gives the memory of a driver's image back. Nothing for a driver that is not compiled. */
+  unmap(driver: Driver): void {
+    this.#images.get(driver)?.unmap();
+    this.#images.delete(driver);
+  }
+
+  /** An export as a compiled driver gets it by name at run time; undefined for a driver that is not compiled. */
+  routine(driver: Driver, module: string, name: string): HostFunction | null | undefined {
+    return this.#images.has(driver) ? this.#exports.find(driver, module, name) : undefined;
+  }
+
+  /** The image around an address. */
+  imageAt(address: Address): LoadedImage | null {
+    for (const image of this.#images.values()) if (image.contains(address)) return image;
+    return null;
+  }
+
+  /** `mux.sys!DriverEntry+0x12`, `mux.sys+0x1234`, or the address itself. */
+  describe(address: Address): string {
+    return this.imageAt(address)?.describeAddress(address) ?? `0x${address.toString(16)}`;
+  }
+}

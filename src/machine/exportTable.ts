@@ -1,0 +1,71 @@
+/**
+ * What compiled drivers import: the declared functions by module and name, made for each driver at its first use.
+ * Implements "exports derived from the declarations" (decision 2 of the design).
+ */
+
+import { exportedFunction, type HostFunction, type ImportModule, type MachineCode } from '../image/index.ts';
+import * as kernelFunctions from '../kernel/functions.ts';
+import {
+  type AnyFunction,
+  type Driver,
+  type FunctionDeclaration,
+  isFunctionDeclaration,
+  type Seam,
+} from '../kernel/index.ts';
+import type { Address } from '../memory/index.ts';
+import * as ndisFunctions from '../ndis/functions.ts';
+import * as ringFunctions from './ring/ringFunctions.ts';
+
+/** A table of declarations with what their implementations work on. */
+interface ExportSource {
+  /** As `moduleKey` gives it. */
+  readonly module: string;
+  readonly declarations: Readonly<Record<string, unknown>>;
+  readonly context: unknown;
+}
+
+/** The exports of one machine. */
+export class ExportTable {
+  readonly #seam: Seam;
+  readonly #code: MachineCode;
+  readonly #sources: readonly ExportSource[];
+
+  /** @param contexts what the implementations of the three tables work on. */
+  constructor(seam: Seam, code: MachineCode, contexts: { kernel: unknown; ndis: unknown; ndisbox: unknown }) {
+    this.#seam = seam;
+    this.#code = code;
+    this.#sources = [
+      { module: 'ntoskrnl', declarations: kernelFunctions, context: contexts.kernel },
+      { module: 'ndis', declarations: ndisFunctions, context: contexts.ndis },
+      { module: 'ndisbox', declarations: ringFunctions, context: contexts.ndisbox },
+    ];
+  }
+
+  /** The modules of the machine as one driver sees them. */
+  modulesFor(driver: Driver): Map<string, ImportModule> {
+    return new Map(
+      this.#sources.map((source) => [
+        source.module,
+        { find: (symbol) => (typeof symbol === 'number' ? null : this.#addressOf(source, driver, symbol)) },
+      ]),
+    );
+  }
+
+  /** What `name` of ndis or of the kernel is for a driver, to be called by machine code; null where there is none. */
+  find(driver: Driver, module: string, name: string): HostFunction | null {
+    const source = this.#sources.find((one) => one.module === module);
+    return source === undefined ? null : this.#functionOf(source, driver, name);
+  }
+
+  #addressOf(source: ExportSource, driver: Driver, name: string): Address | null {
+    const target = this.#functionOf(source, driver, name);
+    return target === null ? null : this.#code.kernel.memory.callables.addressOf(target, driver);
+  }
+
+  #functionOf(source: ExportSource, driver: Driver, name: string): HostFunction | null {
+    const declaration = Object.hasOwn(source.declarations, name) ? source.declarations[name] : undefined;
+    if (!isFunctionDeclaration(declaration)) return null;
+    const call: AnyFunction = this.#seam.machineFunction(declaration, source.context, driver);
+    return exportedFunction(declaration satisfies FunctionDeclaration<unknown, unknown>, call, this.#code.convention);
+  }
+}
