@@ -169,6 +169,23 @@ export class Convention {
     for (let i = 0; i < args.length; i++) this.write(kinds[i] ?? 'pointer', this.#word(i), args[i]);
   }
 
+  /**
+   * Arguments that a format of printf may ask for: one for each `%` and `*` in it.
+   * @param width bytes of a character. @param most characters looked at.
+   */
+  formatArguments(format: Address, width: 1 | 2, most: number): number {
+    const { u8, size } = this.#memory;
+    let count = 0;
+    for (let i = 0; i < most; i++) {
+      const at = format + i * width;
+      if (at < 0 || at + width > size) break;
+      const character = u8[at] | (width === 2 ? u8[at + 1] << 8 : 0);
+      if (character === 0) break;
+      if (character === 0x25 || character === 0x2a) count++;
+    }
+    return count;
+  }
+
   /** The stack pointer. */
   get stackPointer(): Address {
     return this.#i32[WORD_RSP];

@@ -7,8 +7,10 @@ import type { AnyFunction, FunctionDeclaration } from '../kernel/index.ts';
 import type { Convention } from './convention.ts';
 import { parameterKinds, type ValueKind, valueKind } from './valueKinds.ts';
 
-/** Slots that a function with `...` may take from the stack; a format that asks for more gets zeros. */
-const VARIADIC_LIMIT = 24;
+/** Arguments that a function with `...` may take; a format that asks for more gets zeros. */
+const VARIADIC_LIMIT = 64;
+/** Characters of a format that are looked at for what it asks. */
+const FORMAT_LIMIT = 4096;
 
 /** A function of the host behind a callable address. */
 export class HostFunction {
@@ -21,6 +23,8 @@ export class HostFunction {
   readonly #call: AnyFunction;
   readonly #convention: Convention;
   readonly #variadic: boolean;
+  /** Bytes of a character of the format, which is the last named argument of a function with `...`. */
+  readonly #formatWidth: 1 | 2;
 
   constructor(
     name: string,
@@ -29,6 +33,7 @@ export class HostFunction {
     result: ValueKind,
     waits: boolean,
     convention: Convention,
+    formatWidth: 1 | 2 = 1,
   ) {
     this.name = name;
     this.result = result;
@@ -37,6 +42,7 @@ export class HostFunction {
     this.#kinds = kinds;
     this.#convention = convention;
     this.#variadic = kinds.at(-1) === 'variadic';
+    this.#formatWidth = formatWidth;
   }
 
   /** Calls the function with the arguments that machine code has passed; written out, because it runs per packet. */
@@ -73,7 +79,8 @@ export class HostFunction {
     const named = this.#kinds.length - 1;
     const c = this.#convention;
     const args = this.#kinds.slice(0, named).map((kind, index) => c.argument(kind, index));
-    for (let i = 0; i < VARIADIC_LIMIT; i++) args.push(c.argument('variadic', named + i));
+    const asked = c.formatArguments(Number(args[named - 1] ?? 0), this.#formatWidth, FORMAT_LIMIT);
+    for (let i = 0; i < Math.min(asked, VARIADIC_LIMIT); i++) args.push(c.argument('variadic', named + i));
     return this.#call(...args);
   }
 }
@@ -93,6 +100,7 @@ export function exportedFunction(
     result,
     declaration.waits !== 'never',
     convention,
+    /^PC?WSTR$/.test(parsed.parameters.at(-2)?.type ?? '') ? 2 : 1,
   );
 }
 

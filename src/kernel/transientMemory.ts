@@ -7,6 +7,9 @@ import { type Address, CALLABLE_RANGE_START, FIRST_MAPPED_ADDRESS } from '../mem
 import { NdisboxError } from './errors.ts';
 import type { Kernel } from './kernel.ts';
 
+/** Characters of a text without a length that a trace shows. */
+const TEXT_SHOWN = 256;
+
 /** Bytes for all literals of calls in progress. */
 export const TRANSIENT_SIZE = 0x4_0000;
 /** The pool starts here. */
@@ -106,12 +109,24 @@ export class TransientMemory {
     const { memory } = this.#kernel;
     if (address < FIRST_MAPPED_ADDRESS || address >= CALLABLE_RANGE_START || address + 16 > memory.size)
       return 'NULL';
-    if (type.endsWith('STR')) return `0x${address.toString(16)}`;
+    if (type.endsWith('STR')) return this.#terminated(address, /WSTR$/.test(type) ? 2 : 1);
     const length = memory.u16[address >> 1];
     const buffer = memory.readPointer(address + 8);
     if (buffer < FIRST_MAPPED_ADDRESS || buffer + length > memory.size) return 'invalid';
     if (/ANSI/.test(type))
       return String.fromCharCode(...memory.u8.subarray(buffer, buffer + Math.min(length, 256)));
     return String.fromCharCode(...memory.u16.subarray(buffer >> 1, (buffer + Math.min(length, 512)) >> 1));
+  }
+
+  /** A text up to its zero. */
+  #terminated(address: Address, width: 1 | 2): string {
+    const { u8, size } = this.#kernel.memory;
+    let text = '';
+    for (let at = address; text.length < TEXT_SHOWN && at + width <= size; at += width) {
+      const character = u8[at] | (width === 2 ? u8[at + 1] << 8 : 0);
+      if (character === 0) return text;
+      text += String.fromCharCode(character);
+    }
+    return `${text}...`;
   }
 }

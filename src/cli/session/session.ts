@@ -47,7 +47,6 @@ export class Session {
     this.machine = new Machine({
       seed,
       processors,
-      memorySafety: stack.memorySafety,
       trace: this.#capture ?? this.#traceFile,
       mayBind: (protocol, adapter, driver) => mayBind(bindings, protocol, adapter, driver),
     });

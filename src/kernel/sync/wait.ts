@@ -69,7 +69,7 @@ export function waitFor(kernel: Kernel, request: WaitRequest): number | Promise<
     return kernel.scheduler.waits.poll(kernel.scheduler.thread, request);
   requireWaitable(kernel, request.reason, request.objects[0] ?? 0);
   if (kernel.scheduler.mustNotWait > 0 && request.objects.length > 0) {
-    const status = kernel.scheduler.waits.poll(kernel.scheduler.thread, request);
+    const status = kernel.scheduler.waits.poll(kernel.scheduler.thread, { ...request, timeout: 0 });
     if (status !== STATUS_TIMEOUT) return status;
   }
   return kernel.scheduler.execute(waitProcedure, kernel, { request });
