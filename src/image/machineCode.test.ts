@@ -3,7 +3,12 @@
 import { describe, expect, it } from 'vitest';
 import { createTestKernel } from '../../test/support/kernel.ts';
 import * as functions from '../kernel/functions.ts';
-import { type CallbackDeclaration, declareCallback, isFunctionDeclaration, pagesOf } from '../kernel/index.ts';
+import {
+  type CallbackDeclaration,
+  declareCallback,
+  isFunctionDeclaration,
+  pagesOf,
+} from '../kernel/index.ts';
 import { type Address, PAGE_EXECUTE, PAGE_READ } from '../memory/index.ts';
 import { Engine } from '../x64/index.ts';
 import { exportedFunction, MachineCode } from './index.ts';
@@ -71,8 +76,9 @@ function createTest() {
     at = (at + bytes.length + 15) & ~15;
   }
   pagesOf(kernel).protect(page, 1, PAGE_READ | PAGE_EXECUTE);
-  const exported = (name: keyof typeof functions): Address => {
-    const declaration: unknown = functions[name];
+  const declarations = new Map<string, unknown>(Object.entries(functions));
+  const exported = (name: string): Address => {
+    const declaration = declarations.get(name);
     if (!isFunctionDeclaration(declaration)) throw new Error(name);
     const call = seam.machineFunction(declaration, kernel, driver);
     return memory.callables.addressOf(exportedFunction(declaration, call, code.convention), driver);
@@ -128,7 +134,7 @@ describe('machine code', () => {
     const waits = functionAt('waits', SPLITTING);
     const order: string[] = [];
     await run(() => {
-      waits(table);
+      expect(waits(table)).toBe(0);
       order.push('caller goes on');
     });
     expect([...kernel.scheduler.threads].map(({ name }) => name)).toEqual(['split Splitting of testdriver']);

@@ -540,11 +540,6 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     return CALL_RETURN;
   }
 
-  readTimestamp(): number {
-    this.#passTime();
-    return this.kernel.clock.now * INSTRUCTIONS_PER_UNIT + this.#instructions;
-  }
-
   readPort(port: number, size: 1 | 2 | 4): number {
     // A port without a device: the bus floats.
     return this.#parts.ports?.readPort(port, size) ?? (size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1);

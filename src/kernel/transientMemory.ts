@@ -109,7 +109,7 @@ export class TransientMemory {
     const { memory } = this.#kernel;
     if (address < FIRST_MAPPED_ADDRESS || address >= CALLABLE_RANGE_START || address + 16 > memory.size)
       return 'NULL';
-    if (type.endsWith('STR')) return this.#terminated(address, /WSTR$/.test(type) ? 2 : 1);
+    if (type.endsWith('STR')) return this.#terminated(address, type.endsWith('WSTR') ? 2 : 1);
     const length = memory.u16[address >> 1];
     const buffer = memory.readPointer(address + 8);
     if (buffer < FIRST_MAPPED_ADDRESS || buffer + length > memory.size) return 'invalid';

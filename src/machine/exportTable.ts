@@ -66,6 +66,10 @@ export class ExportTable {
     const declaration = Object.hasOwn(source.declarations, name) ? source.declarations[name] : undefined;
     if (!isFunctionDeclaration(declaration)) return null;
     const call: AnyFunction = this.#seam.machineFunction(declaration, source.context, driver);
-    return exportedFunction(declaration satisfies FunctionDeclaration<unknown, unknown>, call, this.#code.convention);
+    return exportedFunction(
+      declaration satisfies FunctionDeclaration<unknown, unknown>,
+      call,
+      this.#code.convention,
+    );
   }
 }

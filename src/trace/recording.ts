@@ -170,8 +170,7 @@ export class Recording {
       else if (type === 'optional') {
         const text = this.#texts[words[at++]];
         if (text !== '') members[name] = text;
-      }
-      else if (type === 'number' || type === 'value') {
+      } else if (type === 'number' || type === 'value') {
         const values: TraceValue[] = [];
         at = this.#readValues(at, 1, values);
         members[name] = values[0];

@@ -142,7 +142,17 @@ export const run: Command = {
   name: 'run',
   argument: 'STACK.json',
   help: 'run a stack: until its duration is over, until nothing is left to do, or with live wires until Ctrl-C',
-  options: ['trace', 'capture', 'seed', 'processors', 'stub-missing', 'memory-safety', 'duration', 'json', 'help'],
+  options: [
+    'trace',
+    'capture',
+    'seed',
+    'processors',
+    'stub-missing',
+    'memory-safety',
+    'duration',
+    'json',
+    'help',
+  ],
   run: async (argument, options, terminal) =>
     runStack(
       withOptions(readStackFile(argument, BUILT_IN_DRIVERS), options),

@@ -41,9 +41,13 @@ function readCompiled(name: string, path: string): Uint8Array {
     return new Uint8Array(readFileSync(path));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError('DRIVER_FILE_INVALID', `the driver "${name}" cannot be read: ${reason}. Check the path.`, {
-      cause,
-    });
+    throw new CliError(
+      'DRIVER_FILE_INVALID',
+      `the driver "${name}" cannot be read: ${reason}. Check the path.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

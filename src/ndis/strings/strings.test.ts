@@ -143,7 +143,10 @@ test('a binding leads to the handle of the miniport driver below it, and belongs
 
 test('the address of an export is callable, any other name gives NULL (ndis/nf-ndis-ndisgetroutineaddress)', async () => {
   const t = createTestLibrary();
-  attachRoutineSource(t.ndis, routineSource(t.seam, t.ndis, () => undefined));
+  attachRoutineSource(
+    t.ndis,
+    routineSource(t.seam, t.ndis, () => undefined),
+  );
   await t.run(() => {
     const address = t.imports.NdisGetRoutineAddress('NdisGetVersion');
     expect(t.imports.NdisGetRoutineAddress('NdisGetVersion')).toBe(address);
