@@ -90,3 +90,51 @@ typedef EXCEPTION_DISPOSITION(EXCEPTION_ROUTINE)(struct _EXCEPTION_RECORD *Excep
                                                  struct _CONTEXT *ContextRecord, PVOID DispatcherContext);
 typedef EXCEPTION_ROUTINE *PEXCEPTION_ROUTINE;
 typedef int (*PRTL_RUN_ONCE_INIT_FN)(PVOID RunOnce, PVOID Parameter, PVOID *Context);
+
+struct _RTL_GENERIC_TABLE;
+struct _RTL_AVL_TABLE;
+typedef RTL_GENERIC_COMPARE_RESULTS(RTL_GENERIC_COMPARE_ROUTINE)(struct _RTL_GENERIC_TABLE *Table, PVOID FirstStruct,
+                                                                 PVOID SecondStruct);
+typedef RTL_GENERIC_COMPARE_ROUTINE *PRTL_GENERIC_COMPARE_ROUTINE;
+typedef PVOID(RTL_GENERIC_ALLOCATE_ROUTINE)(struct _RTL_GENERIC_TABLE *Table, ULONG ByteSize);
+typedef RTL_GENERIC_ALLOCATE_ROUTINE *PRTL_GENERIC_ALLOCATE_ROUTINE;
+typedef VOID(RTL_GENERIC_FREE_ROUTINE)(struct _RTL_GENERIC_TABLE *Table, PVOID Buffer);
+typedef RTL_GENERIC_FREE_ROUTINE *PRTL_GENERIC_FREE_ROUTINE;
+typedef RTL_GENERIC_COMPARE_RESULTS(RTL_AVL_COMPARE_ROUTINE)(struct _RTL_AVL_TABLE *Table, PVOID FirstStruct,
+                                                             PVOID SecondStruct);
+typedef RTL_AVL_COMPARE_ROUTINE *PRTL_AVL_COMPARE_ROUTINE;
+typedef PVOID(RTL_AVL_ALLOCATE_ROUTINE)(struct _RTL_AVL_TABLE *Table, ULONG ByteSize);
+typedef RTL_AVL_ALLOCATE_ROUTINE *PRTL_AVL_ALLOCATE_ROUTINE;
+typedef VOID(RTL_AVL_FREE_ROUTINE)(struct _RTL_AVL_TABLE *Table, PVOID Buffer);
+typedef RTL_AVL_FREE_ROUTINE *PRTL_AVL_FREE_ROUTINE;
+
+/* Operations of a DMA adapter. */
+struct _DMA_ADAPTER;
+struct _DEVICE_OBJECT;
+struct _MDL;
+struct _SCATTER_GATHER_LIST;
+typedef VOID(NTAPI *PPUT_DMA_ADAPTER)(struct _DMA_ADAPTER *DmaAdapter);
+typedef PVOID(NTAPI *PALLOCATE_COMMON_BUFFER)(struct _DMA_ADAPTER *DmaAdapter, ULONG Length,
+                                              union _LARGE_INTEGER *LogicalAddress, BOOLEAN CacheEnabled);
+typedef VOID(NTAPI *PFREE_COMMON_BUFFER)(struct _DMA_ADAPTER *DmaAdapter, ULONG Length,
+                                         union _LARGE_INTEGER LogicalAddress, PVOID VirtualAddress,
+                                         BOOLEAN CacheEnabled);
+typedef NTSTATUS(NTAPI *PALLOCATE_ADAPTER_CHANNEL)(struct _DMA_ADAPTER *DmaAdapter, struct _DEVICE_OBJECT *DeviceObject,
+                                                   ULONG NumberOfMapRegisters, PDRIVER_CONTROL ExecutionRoutine,
+                                                   PVOID Context);
+typedef BOOLEAN(NTAPI *PFLUSH_ADAPTER_BUFFERS)(struct _DMA_ADAPTER *DmaAdapter, struct _MDL *Mdl, PVOID MapRegisterBase,
+                                               PVOID CurrentVa, ULONG Length, BOOLEAN WriteToDevice);
+typedef VOID(NTAPI *PFREE_ADAPTER_CHANNEL)(struct _DMA_ADAPTER *DmaAdapter);
+typedef VOID(NTAPI *PFREE_MAP_REGISTERS)(struct _DMA_ADAPTER *DmaAdapter, PVOID MapRegisterBase,
+                                         ULONG NumberOfMapRegisters);
+typedef union _LARGE_INTEGER(NTAPI *PMAP_TRANSFER)(struct _DMA_ADAPTER *DmaAdapter, struct _MDL *Mdl,
+                                                   PVOID MapRegisterBase, PVOID CurrentVa, PULONG Length,
+                                                   BOOLEAN WriteToDevice);
+typedef ULONG(NTAPI *PGET_DMA_ALIGNMENT)(struct _DMA_ADAPTER *DmaAdapter);
+typedef ULONG(NTAPI *PREAD_DMA_COUNTER)(struct _DMA_ADAPTER *DmaAdapter);
+typedef NTSTATUS(NTAPI *PGET_SCATTER_GATHER_LIST)(struct _DMA_ADAPTER *DmaAdapter, struct _DEVICE_OBJECT *DeviceObject,
+                                                  struct _MDL *Mdl, PVOID CurrentVa, ULONG Length,
+                                                  PDRIVER_LIST_CONTROL ExecutionRoutine, PVOID Context,
+                                                  BOOLEAN WriteToDevice);
+typedef VOID(NTAPI *PPUT_SCATTER_GATHER_LIST)(struct _DMA_ADAPTER *DmaAdapter,
+                                              struct _SCATTER_GATHER_LIST *ScatterGather, BOOLEAN WriteToDevice);

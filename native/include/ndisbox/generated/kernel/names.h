@@ -375,18 +375,6 @@ typedef VOID (*PFAST_IO_ACQUIRE_FOR_CCFLUSH)(VOID); /* signature is not in the f
 typedef VOID (*PFAST_IO_RELEASE_FOR_CCFLUSH)(VOID); /* signature is not in the facts */
 typedef struct _FILE_GET_QUOTA_INFORMATION *PFILE_GET_QUOTA_INFORMATION;
 typedef struct _IO_REMOVE_LOCK_TRACKING_BLOCK *PIO_REMOVE_LOCK_TRACKING_BLOCK;
-typedef VOID (*PPUT_DMA_ADAPTER)(VOID); /* signature is not in the facts */
-typedef VOID (*PALLOCATE_COMMON_BUFFER)(VOID); /* signature is not in the facts */
-typedef VOID (*PFREE_COMMON_BUFFER)(VOID); /* signature is not in the facts */
-typedef VOID (*PALLOCATE_ADAPTER_CHANNEL)(VOID); /* signature is not in the facts */
-typedef VOID (*PFLUSH_ADAPTER_BUFFERS)(VOID); /* signature is not in the facts */
-typedef VOID (*PFREE_ADAPTER_CHANNEL)(VOID); /* signature is not in the facts */
-typedef VOID (*PFREE_MAP_REGISTERS)(VOID); /* signature is not in the facts */
-typedef VOID (*PMAP_TRANSFER)(VOID); /* signature is not in the facts */
-typedef VOID (*PGET_DMA_ALIGNMENT)(VOID); /* signature is not in the facts */
-typedef VOID (*PREAD_DMA_COUNTER)(VOID); /* signature is not in the facts */
-typedef VOID (*PGET_SCATTER_GATHER_LIST)(VOID); /* signature is not in the facts */
-typedef VOID (*PPUT_SCATTER_GATHER_LIST)(VOID); /* signature is not in the facts */
 typedef VOID (*PCALCULATE_SCATTER_GATHER_LIST_SIZE)(VOID); /* signature is not in the facts */
 typedef VOID (*PBUILD_SCATTER_GATHER_LIST)(VOID); /* signature is not in the facts */
 typedef VOID (*PBUILD_MDL_FROM_SCATTER_GATHER_LIST)(VOID); /* signature is not in the facts */
@@ -473,10 +461,4 @@ typedef VOID (*pHalMirrorVerify)(VOID); /* signature is not in the facts */
 typedef VOID (*pHalGetAcpiTable)(VOID); /* signature is not in the facts */
 typedef VOID (*pHalSetPciErrorHandlerCallback)(VOID); /* signature is not in the facts */
 typedef VOID (*pHalGetPrmCache)(VOID); /* signature is not in the facts */
-typedef VOID (*PRTL_AVL_COMPARE_ROUTINE)(VOID); /* signature is not in the facts */
-typedef VOID (*PRTL_AVL_ALLOCATE_ROUTINE)(VOID); /* signature is not in the facts */
-typedef VOID (*PRTL_AVL_FREE_ROUTINE)(VOID); /* signature is not in the facts */
-typedef VOID (*PRTL_GENERIC_COMPARE_ROUTINE)(VOID); /* signature is not in the facts */
-typedef VOID (*PRTL_GENERIC_ALLOCATE_ROUTINE)(VOID); /* signature is not in the facts */
-typedef VOID (*PRTL_GENERIC_FREE_ROUTINE)(VOID); /* signature is not in the facts */
 typedef struct _KDPC_WATCHDOG_INFORMATION *PKDPC_WATCHDOG_INFORMATION;

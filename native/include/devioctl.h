@@ -1,0 +1,4 @@
+/* Device types and control codes. */
+#pragma once
+
+#include "ndisbox/kernel.h"

@@ -1,0 +1,4 @@
+/* Network interfaces: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"

@@ -1,0 +1,5 @@
+/* IPv4 addresses: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"
+#include "ndisbox/network.h"

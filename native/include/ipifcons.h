@@ -1,0 +1,4 @@
+/* Interface types: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"

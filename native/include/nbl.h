@@ -1,0 +1,4 @@
+/* Net buffer lists: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"

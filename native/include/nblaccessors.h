@@ -1,0 +1,4 @@
+/* Accessors of net buffer lists: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"

@@ -1,0 +1,4 @@
+/* NDIS and telephony: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"

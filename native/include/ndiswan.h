@@ -1,0 +1,4 @@
+/* WAN miniports: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"

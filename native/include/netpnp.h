@@ -1,0 +1,4 @@
+/* Network plug and play events: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"

@@ -1,0 +1,4 @@
+/* Network layer definitions: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"

@@ -1,0 +1,4 @@
+/* PE images. */
+#pragma once
+
+#include "ndisbox/kernel.h"

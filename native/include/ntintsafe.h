@@ -1,0 +1,5 @@
+/* Arithmetic that says when it overflows. */
+#pragma once
+
+#include "ndisbox/kernel.h"
+#include "ndisbox/kernel/safeArithmetic.h"

@@ -1,0 +1,4 @@
+/* GUIDs of the kernel's interfaces: structures only. */
+#pragma once
+
+#include "ndisbox/kernel.h"

@@ -1,0 +1,4 @@
+/* Devices with a security descriptor. */
+#pragma once
+
+#include "ndisbox/kernel.h"

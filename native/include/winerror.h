@@ -1,0 +1,4 @@
+/* Statuses and error codes. */
+#pragma once
+
+#include "ndisbox/kernel.h"

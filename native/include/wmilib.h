@@ -1,0 +1,4 @@
+/* WMI library for drivers: structures. */
+#pragma once
+
+#include "ndisbox/kernel.h"

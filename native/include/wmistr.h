@@ -1,0 +1,4 @@
+/* WMI data blocks. */
+#pragma once
+
+#include "ndisbox/kernel.h"

@@ -1,0 +1,5 @@
+/* Socket addresses of IP: part of ndis.h here. */
+#pragma once
+
+#include "ndis.h"
+#include "ndisbox/network.h"
