@@ -4,7 +4,8 @@ import { parseImage } from './index.ts';
 
 const u16 = (value: number): number[] => [value & 0xff, value >>> 8];
 const u32 = (value: number): number[] => [...u16(value & 0xffff), ...u16(value >>> 16)];
-const utf16 = (text: string): number[] => [...text, '\0'].flatMap((unit) => u16(unit.charCodeAt(0)));
+const codes = (text: string): number[] => Array.from(text, (unit) => unit.charCodeAt(0));
+const utf16 = (text: string): number[] => codes(`${text}\0`).flatMap(u16);
 const pad4 = (bytes: number[]): number[] => [...bytes, ...new Uint8Array(-bytes.length & 3)];
 
 /** A node of a version resource: length, length of its value, type, key, value, children. */
@@ -112,9 +113,10 @@ describe('debug/pe-format: the name of the symbol file', () => {
     [0, 0, 0, type, size, rva, 0].flatMap(u32);
   const codeView = [
     ...u32(0x53445352),
-    ...[0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99, 1, 2, 3, 4, 5, 6],
+    ...u32(0x112233),
+    ...[0x4455, 0x6677, 0x9988, 0x0201, 0x0403, 0x0605].flatMap(u16),
     ...u32(7),
-    ...[...'C:\\out\\test.pdb\0'].map((character) => character.charCodeAt(0)),
+    ...codes('C:\\out\\test.pdb\0'),
   ];
 
   test('path, GUID and age of the CodeView entry', () => {
