@@ -29,6 +29,10 @@ const CODE = {
   polls: 'ba0100000066662e0f1f840000000000ffca8379180074f831c085d20f95c0c3',
   // long recurses(struct table *t, long n) { return n == 0 ? 0 : 1 + t->again(t, n - 1); }
   recurses: '4883ec2885d27409ffcaff5128ffc0eb0231c04883c428c3',
+  // void increments(void *dpc, volatile long *p, void *a, void *b) { long v = *p; *p = v + 1; }
+  increments: '8b02ffc08902c3',
+  // void lockedIncrements(void *dpc, volatile long *p, void *a, void *b) { __sync_fetch_and_add(p, 1); }
+  lockedIncrements: 'f0ff02c3',
 } as const;
 
 const PARAMETERS = { irql: 'any', waits: 'never', since: '2000', page: 'test' } as const;
@@ -55,13 +59,17 @@ const RECURSING = declareCallback<(table: Address, n: number) => number>({
   role: 'Recursing',
 });
 
-function createTest() {
-  const test = createTestKernel(functions, { seam: { trace: false } });
+function createTest(options: { readonly processors?: number; readonly seed?: number } = {}) {
+  const test = createTestKernel(functions, { seam: { trace: false }, ...options });
   const { kernel, driver, seam } = test;
   const { memory } = kernel;
   const code = new MachineCode({
     kernel,
-    createEngine: (host) => new Engine(memory, host, { pages: pagesOf(kernel) }),
+    createEngine: (host) =>
+      new Engine(memory, host, {
+        pages: pagesOf(kernel),
+        preemptBefore: ({ low, locked }) => code.preemptBefore(low, locked),
+      }),
     translate: () => -1,
     kpcr: () => 0,
   });
@@ -184,5 +192,28 @@ describe('machine code', () => {
     expect(addresses['recurses']).toBeGreaterThan(0);
     expect(await run(() => recurses(table, 20))).toBe(20);
     await expect(run(() => recurses(table, 1_000_000))).rejects.toMatchObject({ bugCheckCode: 0x7f });
+  });
+
+  it.each([
+    ['increments', true],
+    ['lockedIncrements', false],
+  ] as const)('%s on two processors: an update is lost for some seed: %s', async (name, loses) => {
+    let lost = 0;
+    for (let seed = 1; seed <= 80; seed++) {
+      const { addresses, run, table, imports, kernel } = createTest({ processors: 2, seed });
+      const counter = table + 0x80;
+      await run(() => {
+        for (const processor of [0, 1]) {
+          const dpc = table + 0x400 + processor * 0x40;
+          imports.KeInitializeDpc(dpc, addresses[name], counter);
+          imports.KeSetTargetProcessorDpc(dpc, processor);
+          imports.KeInsertQueueDpc(dpc, 0, 0);
+        }
+      });
+      await kernel.scheduler.run(() => false);
+      expect(kernel.stopReason).toBeNull();
+      if (kernel.memory.i32[counter >> 2] !== 2) lost++;
+    }
+    expect(lost > 0).toBe(loses);
   });
 });

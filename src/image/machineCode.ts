@@ -63,6 +63,11 @@ export interface MachineCodeParts {
 
 /** Instructions between two looks at other work. */
 const SLICE = 100_000;
+/** The shortest and longest slice with several processors: the seed chooses where they interleave. */
+const SHORTEST_SLICE = 200;
+const LONGEST_SLICE = 20_000;
+/** With `exploreAccesses`, one in so many accesses to memory that others may see lets another processor run first. */
+const ACCESSES_PER_PREEMPTION = 16;
 /** Instructions that count as one unit of 100 ns of machine time: a processor of 3 GHz at one per cycle or so. */
 const INSTRUCTIONS_PER_UNIT = 256;
 /** Instructions without a call of the host after which a loop counts as endless. */
@@ -97,6 +102,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   /** Fuel when machine time was last brought up to date. */
   #fuelMark = 0;
   #instructions = 0;
+  #slice = 0;
   /** Machine code has just called, and nothing else has since. */
   #calling = false;
   readonly #plain = new WeakMap<AnyFunction, HostFunction>();
@@ -263,8 +269,12 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   }
 
   #refuel(): void {
-    this.kernel.memory.i32[WORD_FUEL] = SLICE;
-    this.#fuelMark = SLICE;
+    const { random, scheduler, memory } = this.kernel;
+    const several = scheduler.processors.length > 1;
+    const slice = several ? SHORTEST_SLICE + random.below(LONGEST_SLICE - SHORTEST_SLICE) : SLICE;
+    memory.i32[WORD_FUEL] = slice;
+    this.#fuelMark = slice;
+    this.#slice = slice;
   }
 
   /** Lets machine time pass for the instructions that ran since the last look. */
@@ -372,9 +382,15 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
         case 'stopped':
           this.exceptions.stopped();
           return this.#leave;
-        case 'fuel':
+        case 'fuel': {
+          this.#checkSpinning(strand);
+          this.#refuel();
+          const left = this.#letOthersRun(strand);
+          if (left !== null) return left;
+          break;
+        }
         case 'preemption': {
-          const left = this.#outOfFuel(strand);
+          const left = this.#letOthersRun(strand);
           if (left !== null) return left;
           break;
         }
@@ -385,10 +401,8 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   }
 
   /** Other work gets its turn. A strand that cannot be suspended goes on after it. */
-  #outOfFuel(strand: Strand): 'waiting' | 'split' | null {
+  #letOthersRun(strand: Strand): 'waiting' | null {
     const { kernel } = this;
-    this.#checkSpinning(strand);
-    this.#refuel();
     if (kernel.irql <= APC_LEVEL && !strand.synchronous && kernel.scheduler.thread !== null) {
       this.#awaited = kernel.scheduler.deferring(() => kernel.scheduler.execute(preempt, kernel, {}));
       this.#awaitedResult = 'none';
@@ -402,7 +416,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
 
   #checkSpinning(strand: Strand): void {
     const { kernel } = this;
-    strand.spinning += SLICE;
+    strand.spinning += this.#slice;
     if (strand.spinning < SPIN_LIMIT) return;
     const where = this.describe(kernel.memory.i32[WORD_RIP]);
     const text = `${strand.name} ran ${SPIN_LIMIT / 1e6} million instructions without a call and spins at ${where}`;
@@ -452,6 +466,17 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       'WAIT_IN_CALL',
       `${entry.name} waits, but it has to return before its caller can go on; call it from a work item`,
     );
+  }
+
+  /**
+   * Exploration: whether another processor runs before an instruction touches memory that others may see.
+   * @param low half of the address. @param locked the instruction is atomic.
+   */
+  preemptBefore(low: Address, locked: boolean): boolean {
+    const strand = this.#current;
+    if (strand === null) return false;
+    if (!locked && low >= strand.stackLow && low < strand.stackHigh) return false;
+    return this.kernel.random.chance(1, ACCESSES_PER_PREEMPTION);
   }
 
   // What follows is what machine code reaches: see EngineHost.
@@ -525,8 +550,9 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   caller(): string | undefined {
     if (!this.#calling) return undefined;
     this.#calling = false;
-    const { i32 } = this.kernel.memory;
-    return this.describe(i32[this.convention.stackPointer >> 2]);
+    const back = this.kernel.memory.i32[this.convention.stackPointer >> 2];
+    // After a tail call the function of the host returns to whoever called the machine code.
+    return this.isCode(back) ? this.describe(back) : undefined;
   }
 
   readIrql(): number {

@@ -50,7 +50,12 @@ export class CompiledDrivers {
     this.code = new MachineCode({
       kernel,
       createEngine: (host) => {
-        engine = new Engine(kernel.memory, host, { pages });
+        engine = new Engine(kernel.memory, host, {
+          pages,
+          ...(parts.exploreAccesses
+            ? { preemptBefore: ({ low, locked }) => this.code.preemptBefore(low, locked) }
+            : {}),
+        });
         return engine;
       },
       translate: () => -1,
@@ -79,6 +84,8 @@ export class CompiledDrivers {
       codeGone: ({ start, end }) => this.#engine.invalidate(start, end - start),
       ...(options.stubMissing === true ? { stubMissing: (missing) => this.#stub(driver, missing) } : {}),
     });
+    // The pages may have held another image before.
+    this.#engine.forget(loaded.base, loaded.size);
     for (const note of image.notes) kernel.note(image.name, note);
     this.#images.set(driver, loaded);
     return loaded.entryPoint;

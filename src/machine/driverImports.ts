@@ -24,6 +24,8 @@ export interface ImportParts {
   readonly keep: (driver: Driver, address: Address) => void;
   readonly wireOf: (adapter: MiniportAdapter) => WireDevice | null;
   readonly rings: ringFunctions.RingHost;
+  /** Compiled drivers may be preempted before any access to memory that others may see. */
+  readonly exploreAccesses: boolean;
 }
 
 /** Makes the imports of `driver`. */

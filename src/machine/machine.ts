@@ -64,6 +64,12 @@ export interface MachineOptions extends KernelOptions, NdisOptions {
   readonly checks?: boolean;
   /** Whether a protocol of a driver may bind to an adapter; default: every protocol to every adapter. */
   readonly mayBind?: (protocol: string, adapter: string, driver: string) => boolean;
+  /**
+   * Explore schedules finely: with several processors another one may run before any access of a compiled driver to
+   * memory outside of its stack, and before any locked instruction. Slow; default false: between calls and slices of
+   * instructions.
+   */
+  readonly exploreAccesses?: boolean;
   /** Told of every import and callback that returned; for coverage. */
   readonly observe?: SeamObserver;
 }
@@ -130,6 +136,7 @@ export class Machine {
         else known.push(address);
       },
       wireOf,
+      exploreAccesses: options.exploreAccesses ?? false,
       rings: new RingHost(this.kernel, this.ndis, wireOf),
     };
     attachRoutineSource(
