@@ -58,6 +58,16 @@ static NOINLINE void illegal(void) { __asm__ volatile("ud2"); }
 static NOINLINE void breakpoint(void) { __asm__ volatile("int3"); }
 static NOINLINE void raiseStatus(ULONG status) { ExRaiseStatus(status); }
 
+/*
+ * This compiler lets the ranges of adjacent calls overlap by the return address of the first, which is then in both.
+ * An instruction after the call keeps them apart.
+ */
+#define RAISE(status) \
+  do { \
+    raiseStatus(status); \
+    __asm__ volatile("nop"); \
+  } while (0)
+
 EXPORT ULONG catchRead(volatile ULONG *address) {
   __try {
     return readFrom(address);
@@ -94,7 +104,7 @@ EXPORT ULONG catchBreakpoint(void) {
 
 EXPORT ULONG catchStatus(ULONG status) {
   __try {
-    raiseStatus(status);
+    RAISE(status);
     return 0;
   } __except (EXCEPTION_EXECUTE_HANDLER) {
     return __exception_code();
@@ -140,7 +150,7 @@ EXPORT ULONG continueRead(volatile ULONG *address) {
 static NOINLINE void inner(ULONG status) {
   __try {
     note(1);
-    raiseStatus(status);
+    RAISE(status);
     note(90);
   } __finally {
     note(__abnormal_termination() ? 2 : 91);
@@ -188,7 +198,7 @@ EXPORT ULONG finallyWithout(void) {
 
 static NOINLINE int quietFilter(void) {
   __try {
-    raiseStatus(0xc0000001);
+    RAISE(0xc0000001);
   } __except (take(20)) {
     note(21);
   }
@@ -198,7 +208,7 @@ static NOINLINE int quietFilter(void) {
 /* An exception inside a filter that the filter handles itself. */
 EXPORT ULONG nestedInFilter(void) {
   __try {
-    raiseStatus(0xc0000002);
+    RAISE(0xc0000002);
   } __except (quietFilter()) {
     note(22);
     return __exception_code();
@@ -208,14 +218,14 @@ EXPORT ULONG nestedInFilter(void) {
 
 static NOINLINE int loudFilter(ULONG code) {
   note(code);
-  if (code == 0xc0000003) raiseStatus(0xc0000004);
+  if (code == 0xc0000003) RAISE(0xc0000004);
   return EXCEPTION_EXECUTE_HANDLER;
 }
 
 /* An exception inside a filter that nobody in the filter handles: the frames below are asked for it. */
 EXPORT ULONG escapesFilter(void) {
   __try {
-    raiseStatus(0xc0000003);
+    RAISE(0xc0000003);
   } __except (loudFilter(__exception_code())) {
     return __exception_code();
   }
@@ -223,14 +233,14 @@ EXPORT ULONG escapesFilter(void) {
 }
 
 static NOINLINE int brokenFilter(void) {
-  raiseStatus(0xc0000005);
+  RAISE(0xc0000005);
   return 0;
 }
 
 /* Every exception of the filter is asked the same filter again, until the stack is used up. */
 EXPORT ULONG endlessFilter(void) {
   __try {
-    raiseStatus(0xc0000003);
+    RAISE(0xc0000003);
   } __except (brokenFilter()) {
     return 1;
   }
@@ -240,10 +250,10 @@ EXPORT ULONG endlessFilter(void) {
 static NOINLINE void raisesInFinally(void) {
   __try {
     __try {
-      raiseStatus(0xc0000010);
+      RAISE(0xc0000010);
     } __finally {
       note(30);
-      raiseStatus(0xc0000011);
+      RAISE(0xc0000011);
     }
   } __finally {
     note(31);
@@ -269,10 +279,10 @@ EXPORT ULONG collided(void) {
 /* A __finally block that handles an exception of its own lets the unwind go on. */
 static NOINLINE void quietFinally(void) {
   __try {
-    raiseStatus(0xc0000020);
+    RAISE(0xc0000020);
   } __finally {
     __try {
-      raiseStatus(0xc0000021);
+      RAISE(0xc0000021);
     } __except (take(40)) {
       note(41);
     }
@@ -293,7 +303,7 @@ EXPORT ULONG nestedInFinally(void) {
 /* ExRaiseStatus cannot be continued. */
 EXPORT ULONG continueStatus(void) {
   __try {
-    raiseStatus(0xc0000030);
+    RAISE(0xc0000030);
   } __except (note(__exception_code()), __exception_code() == 0xc0000030 ? EXCEPTION_CONTINUE_EXECUTION
                                                                           : EXCEPTION_EXECUTE_HANDLER) {
     return __exception_code();
@@ -364,7 +374,7 @@ EXPORT ULONG preserved(volatile ULONG *address) {
 
 EXPORT ULONG unhandled(ULONG status) {
   __try {
-    raiseStatus(status);
+    RAISE(status);
   } __finally {
     note(60);
   }
@@ -395,7 +405,9 @@ static NOINLINE ULONG countFrames(void) {
   return frames;
 }
 
-EXPORT ULONG frames(ULONG depth) { return depth == 0 ? countFrames() : frames(depth - 1) + 100; }
+EXPORT __attribute__((optnone)) NOINLINE ULONG frames(ULONG depth) {
+  return depth == 0 ? countFrames() : frames(depth - 1) + 100;
+}
 
 ULONG DriverEntry(void *DriverObject, void *RegistryPath) {
   (void)DriverObject;

@@ -5,13 +5,14 @@
  */
 
 import type { MachineCodeReport } from '../kernel/index.ts';
-import { type Address, FIRST_MAPPED_ADDRESS } from '../memory/index.ts';
+import { type Address, FIRST_MAPPED_ADDRESS, halvesText } from '../memory/index.ts';
 import { Decoder, disassemble, registerName } from '../x64/index.ts';
 import {
   FLAGS_WORD,
   type HostFrames,
   instructionPointer,
   type Registers,
+  RIP_WORD,
   ripIsKernel,
   type StackFrame,
   type Unwinder,
@@ -55,11 +56,11 @@ export function reportMachineCode(
 export function registerLines(registers: Registers): string[] {
   const values = Array.from(
     { length: 16 },
-    (_, register) => `${registerName(register, 8).padStart(3)} ${hexadecimal(registers, register * 2)}`,
+    (_, register) => `${registerName(register, 8).padStart(3)} ${registerText(registers, register * 2)}`,
   );
   const lines = [0, 4, 8, 12].map((first) => values.slice(first, first + 4).join('  '));
   const flags = (registers[FLAGS_WORD] >>> 0).toString(16).padStart(8, '0');
-  return [...lines, `rip ${hexadecimal(registers, 32)}  flags ${flags}`];
+  return [...lines, `rip ${registerText(registers, RIP_WORD)}  flags ${flags}`];
 }
 
 /** The instructions around rip, which is marked. */
@@ -83,7 +84,7 @@ export function codeLines(unwinder: Unwinder, registers: Registers): string[] {
       const instruction = decoder.decode(address);
       const bytes = memory.u8.subarray(address, address + Math.max(instruction.length, 1));
       const hexadecimalBytes = [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
-      const place = symbolOf(address) ?? `0x${address.toString(16)}`;
+      const place = symbolOf(address) ?? halvesText(address, registers[RIP_WORD + 1]);
       const mark = address === rip ? '>' : ' ';
       return `${mark} ${place}  ${hexadecimalBytes.padEnd(24)} ${disassemble(instruction, symbolOf)}`;
     });
@@ -116,7 +117,6 @@ function frameLine(frame: StackFrame, strand: ReportedStrand): string {
   return frame.kind === 'end' ? strand.name : frame.name;
 }
 
-function hexadecimal(registers: Registers, word: number): string {
-  const half = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
-  return `${half(registers[word + 1])}\`${half(registers[word])}`;
+function registerText(registers: Registers, word: number): string {
+  return halvesText(registers[word], registers[word + 1]).slice(2);
 }

@@ -4,7 +4,7 @@
  * function changes the registers in memory and says how the strand goes on.
  */
 
-import type { Address, KernelMemory } from '../../memory/index.ts';
+import { type Address, halvesText, type KernelMemory } from '../../memory/index.ts';
 import { RAX, STATE_GENERAL } from '../../x64/index.ts';
 import {
   type HostFrame,
@@ -131,7 +131,7 @@ export class ExceptionDispatcher {
     const address = instructionPointer(registers);
     const location = ripIsKernel(registers) ? this.unwinder.locate(address) : null;
     return location === null
-      ? `0x${addressOf(registers).toString(16)}`
+      ? halvesText(address, registers[RIP_WORD + 1])
       : location.image.describeAddress(address);
   }
 }

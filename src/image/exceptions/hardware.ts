@@ -28,6 +28,7 @@ import {
 } from '../../kernel/index.ts';
 import {
   type Address,
+  halvesText,
   KERNEL_WINDOW_HIGH,
   type KernelMemory,
   PAGE_NONE,
@@ -109,7 +110,7 @@ function pageFault(
 ): Fault {
   const { low, high, access } = exit;
   const address = wide(low, high);
-  const what = `${VERBS[access]} 0x${address.toString(16)} at ${where}`;
+  const what = `${VERBS[access]} ${halvesText(low, high)} at ${where}`;
   // Bits 48 to 63 repeat bit 47 in every address that exists.
   const canonical = high >> 15 === 0 || high >> 15 === -1;
   if (!canonical) {

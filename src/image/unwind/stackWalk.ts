@@ -3,7 +3,7 @@
  * TypeScript drivers have in between. Implements "x64 exception handling", unwind procedure (Microsoft C++).
  */
 
-import { type Address, KERNEL_WINDOW_HIGH } from '../../memory/index.ts';
+import { type Address, halvesText, KERNEL_WINDOW_HIGH } from '../../memory/index.ts';
 import { RSP } from '../../x64/index.ts';
 import {
   instructionPointer,
@@ -11,7 +11,6 @@ import {
   type Registers,
   RIP_WORD,
   ripIsKernel,
-  setInstructionPointer,
   setStackPointer,
   stackPointer,
 } from './registers.ts';
@@ -94,20 +93,12 @@ function walkCode(unwinder: Unwinder, registers: Registers, frames: StackFrame[]
   const address = instructionPointer(registers);
   const stack = stackPointer(registers);
   const location = ripIsKernel(registers) ? unwinder.locate(address) : null;
-  const name = location === null ? hexadecimalAddress(registers) : location.image.describeAddress(address);
+  const name =
+    location === null
+      ? halvesText(address, registers[RIP_WORD + 1])
+      : location.image.describeAddress(address);
   frames.push({ address, stackPointer: stack, name, kind: location === null ? 'unknown' : 'code' });
   // Execution itself may have gone astray, by a call through a wild pointer; no return address can.
   if (location === null && frames.length > 1) return false;
   return unwinder.unwind(registers, 0) !== null;
-}
-
-function hexadecimalAddress(registers: Registers): string {
-  const high = (registers[RIP_WORD + 1] >>> 0).toString(16).padStart(8, '0');
-  return `0x${high}${(registers[RIP_WORD] >>> 0).toString(16).padStart(8, '0')}`;
-}
-
-/** Registers that go on at `address` with the stack pointer `stack`, the others as they are. */
-export function continueAt(registers: Registers, address: Address, stack: Address): void {
-  setInstructionPointer(registers, address);
-  setStackPointer(registers, stack);
 }

@@ -1,0 +1,392 @@
+/**
+ * Structured exceptions of compiled C (native/exceptions/exceptions.c), run by the engine and a small run loop. Rules:
+ * "x64 exception handling", "Structured Exception Handling" (Microsoft C++) and "Handling Exceptions" (kernel).
+ */
+
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  DISPATCH_LEVEL,
+  DRIVER_IRQL_NOT_LESS_OR_EQUAL,
+  KMODE_EXCEPTION_NOT_HANDLED,
+  PAGE_FAULT_IN_NONPAGED_AREA,
+  PASSIVE_LEVEL,
+  STATUS_ACCESS_VIOLATION,
+  STATUS_BREAKPOINT,
+  STATUS_ILLEGAL_INSTRUCTION,
+  STATUS_INTEGER_DIVIDE_BY_ZERO,
+  STATUS_NONCONTINUABLE_EXCEPTION,
+  SYSTEM_THREAD_EXCEPTION_NOT_HANDLED,
+  UNEXPECTED_KERNEL_MODE_TRAP,
+} from '../../kernel/index.ts';
+import {
+  type Address,
+  KERNEL_WINDOW_HIGH,
+  KernelMemory,
+  PAGE_EXECUTE,
+  PAGE_NONE,
+  PAGE_SIZE,
+  Pages,
+} from '../../memory/index.ts';
+import {
+  CALL_JUMP,
+  CALL_STOP,
+  type CallOutcome,
+  Engine,
+  type EngineHost,
+  RAX,
+  RCX,
+  RDX,
+  STATE_FUEL,
+  STATE_GENERAL,
+  STATE_MXCSR,
+} from '../../x64/index.ts';
+import { mapImage } from '../load/index.ts';
+import { parseImage } from '../pe/index.ts';
+import {
+  readRegisters,
+  setInstructionPointer,
+  setStackPointer,
+  Unwinder,
+  walkStack,
+  writeRegisters,
+} from '../unwind/index.ts';
+import {
+  type Activation,
+  classifyFault,
+  EXCEPTION_EXPORTS,
+  ExceptionDispatcher,
+  type ExceptionOutcome,
+  type ExceptionStrand,
+  HandlerReturn,
+  MachineExportTarget,
+  type StrandOrigin,
+} from './index.ts';
+
+const FIXTURE = new URL('../../../native/fixtures/exceptions.sys', import.meta.url);
+const STACK_PAGES = 6;
+/** An address that belongs to no program. */
+const USER: Argument = [0x1234_5678, 0x1a0];
+type Argument = readonly [low: number, high: number];
+
+/** A function of the host that raises a status, as ExRaiseStatus does. */
+class Raise {}
+class Back {}
+
+/** One strand that runs the functions of the fixture. */
+class Runner implements EngineHost {
+  readonly memory = new KernelMemory(0x40_0000);
+  readonly dispatcher: ExceptionDispatcher;
+  readonly engine: Engine;
+  readonly strand: ExceptionStrand;
+  irql = PASSIVE_LEVEL;
+  readonly #pages = new Pages(this.memory);
+  readonly #image;
+  readonly #back: Address;
+  #outcome: ExceptionOutcome | 'returned' = 'returned';
+
+  constructor(origin: StrandOrigin = 'thread') {
+    const { memory } = this;
+    const { callables } = memory;
+    this.#back = callables.addressOf(new Back(), 'kernel');
+    const raise = callables.addressOf(new Raise(), 'kernel');
+    this.#image = mapImage(this.#pages, parseImage(new Uint8Array(readFileSync(FIXTURE)), 'exceptions.sys'), {
+      resolve: (_dll, symbol) => {
+        if (symbol === 'ExRaiseStatus') return raise;
+        const run = EXCEPTION_EXPORTS.get(String(symbol));
+        return run === undefined
+          ? null
+          : callables.addressOf(new MachineExportTarget(String(symbol), run), 'kernel');
+      },
+      random: () => 1,
+    });
+    const image = this.#image;
+    const unwinder = new Unwinder(memory, { imageAt: (address) => (image.contains(address) ? image : null) });
+    this.dispatcher = new ExceptionDispatcher(memory, unwinder);
+    this.engine = new Engine(memory, this, { pages: this.#pages });
+    const guard = this.#pages.allocate(STACK_PAGES + 1, PAGE_NONE);
+    const stackLow = guard + PAGE_SIZE;
+    this.#pages.protect(stackLow, STACK_PAGES, 3);
+    const activations: Activation[] = [];
+    this.strand = {
+      activations,
+      stackLow,
+      stackHigh: stackLow + STACK_PAGES * PAGE_SIZE,
+      origin,
+      hostFrame: (address) => (address === this.#back ? { kind: 'end', name: 'the test' } : null),
+      report: () => null,
+    };
+  }
+
+  /** Calls an exported function; the number that it returns, or what else became of it. */
+  invoke(name: string, ...args: Argument[]): number | Exclude<ExceptionOutcome, { kind: 'run' }> {
+    const { memory, strand } = this;
+    const target = this.#image.find(name);
+    if (typeof target !== 'number') throw new Error(`${name} is not exported`);
+    for (const register of [3, 5, 6, 7, 12, 13, 14, 15])
+      memory.u32[(STATE_GENERAL >> 2) + register * 2] = register;
+    const registers = readRegisters(memory);
+    const places = [RCX, RDX];
+    for (const [index, [low, high]] of args.entries()) registers.set([low, high], places[index] * 2);
+    const top = strand.stackHigh - 0x38;
+    memory.writePointer(top, this.#back);
+    setStackPointer(registers, top);
+    setInstructionPointer(registers, target);
+    memory.i32[STATE_MXCSR >> 2] = 0x1f80;
+    writeRegisters(memory, registers);
+    return this.#run();
+  }
+
+  #run(): number | Exclude<ExceptionOutcome, { kind: 'run' }> {
+    const { memory } = this;
+    for (let turns = 0; turns < 1000; turns++) {
+      memory.i32[STATE_FUEL >> 2] = 1_000_000;
+      const exit = this.engine.run();
+      let outcome = this.#outcome;
+      if (exit.kind === 'exception') {
+        const registers = readRegisters(memory);
+        const where = this.dispatcher.describe(registers);
+        const { irql, strand } = this;
+        const protection = (address: Address): number =>
+          this.#pages.allows(address, 1, PAGE_EXECUTE) ? 5 : 0;
+        const situation = { memory, irql, stackLow: strand.stackLow, protection };
+        const fault = classifyFault(exit, registers, situation, where);
+        if (fault === null) throw new Error(`vector ${exit.vector}`);
+        outcome =
+          fault.kind === 'raise'
+            ? this.dispatcher.raiseAt(strand, fault.exception, fault.text)
+            : { ...fault, registers };
+      } else if (exit.kind !== 'stopped') throw new Error(exit.kind);
+      if (outcome === 'returned') return memory.u32[(STATE_GENERAL + RAX * 8) >> 2];
+      if (outcome.kind !== 'run') return outcome;
+    }
+    throw new Error('the function does not end');
+  }
+
+  call(target: Address): CallOutcome {
+    const value = this.memory.callables.valueAt(target);
+    if (value instanceof Back) {
+      this.#outcome = 'returned';
+      return CALL_STOP;
+    }
+    if (value instanceof HandlerReturn) return this.#leave(this.dispatcher.returned(this.strand));
+    if (value instanceof MachineExportTarget) return this.#leave(value.run(this.dispatcher, this.strand));
+    if (!(value instanceof Raise)) throw new Error(`a call of 0x${target.toString(16)}`);
+    const code = this.memory.u32[(STATE_GENERAL + RCX * 8) >> 2];
+    return this.#leave(this.dispatcher.raiseInCaller(this.strand, code, [], 'ExRaiseStatus'));
+  }
+
+  #leave(outcome: ExceptionOutcome): CallOutcome {
+    this.#outcome = outcome;
+    return outcome.kind === 'run' ? CALL_JUMP : CALL_STOP;
+  }
+
+  readTimestamp = (): number => 0;
+  readIrql = (): number => this.irql;
+  writeIrql = (): CallOutcome => CALL_JUMP;
+  readPort = (): number => 0;
+  writePort = (): void => {};
+  translate = (): Address => -1;
+
+  /** What the functions noted, in order. */
+  get events(): number[] {
+    const { u32 } = this.memory;
+    const count = u32[this.symbol('eventCount') >> 2];
+    const first = this.symbol('events') >> 2;
+    return [...u32.subarray(first, first + count)];
+  }
+
+  symbol(name: string): Address {
+    const found = this.#image.find(name);
+    if (typeof found !== 'number') throw new Error(name);
+    return found;
+  }
+}
+
+const wild: Argument = [0x7000_0000, KERNEL_WINDOW_HIGH];
+
+describe('exceptions of the processor', () => {
+  it('are caught with their code', () => {
+    const runner = new Runner();
+    expect(runner.invoke('catchRead', USER)).toBe(STATUS_ACCESS_VIOLATION);
+    expect(runner.invoke('catchRead', [0, 0])).toBe(STATUS_ACCESS_VIOLATION);
+    expect(runner.invoke('catchDivide', [1, 0], [0, 0])).toBe(STATUS_INTEGER_DIVIDE_BY_ZERO);
+    expect(runner.invoke('catchDivide', [6, 0], [2, 0])).toBe(3);
+    expect(runner.invoke('catchIllegal')).toBe(STATUS_ILLEGAL_INSTRUCTION);
+    expect(runner.invoke('catchBreakpoint')).toBe(STATUS_BREAKPOINT);
+    expect(runner.strand.activations).toEqual([]);
+  });
+
+  it('tell a filter what was accessed, how, and where', () => {
+    const runner = new Runner();
+    expect(runner.invoke('inspectRead', USER)).toBe(1);
+    expect(runner.events).toEqual([STATUS_ACCESS_VIOLATION, 2, 0, USER[0], 1]);
+  });
+
+  it('go on at the instruction where a filter mends its register', () => {
+    const runner = new Runner();
+    expect(runner.invoke('continueRead', USER)).toBe(4711);
+    expect(runner.events).toEqual([STATUS_ACCESS_VIOLATION]);
+    expect(runner.strand.activations).toEqual([]);
+  });
+
+  it('keep the registers of the function that handles them', () => {
+    expect(new Runner().invoke('preserved', USER)).toBe(
+      0x11 + 0x22 + 0x33 + 0x44 + 0x55 + 0x66 + 0x77 + 0x77 + 0x11,
+    );
+  });
+
+  it('cannot be caught for kernel addresses', () => {
+    const outcome = new Runner().invoke('catchRead', wild);
+    expect(outcome).toMatchObject({
+      kind: 'bugCheck',
+      code: PAGE_FAULT_IN_NONPAGED_AREA,
+      parameters: [0x7000_0000, 0, expect.any(Number), 2],
+    });
+  });
+
+  it('cannot be caught at DISPATCH_LEVEL where memory is missing', () => {
+    const runner = new Runner();
+    runner.irql = DISPATCH_LEVEL;
+    expect(runner.invoke('catchRead', USER)).toMatchObject({ code: DRIVER_IRQL_NOT_LESS_OR_EQUAL });
+    expect(runner.invoke('catchDivide', [1, 0], [0, 0])).toBe(STATUS_INTEGER_DIVIDE_BY_ZERO);
+  });
+});
+
+describe('raised statuses', () => {
+  it('are caught with their code', () => {
+    expect(new Runner().invoke('catchStatus', [0x4000_0001, 0])).toBe(0x4000_0001);
+  });
+
+  it('ask all filters before any __finally block runs', () => {
+    const runner = new Runner();
+    expect(runner.invoke('order', [0xc000_0007, 0])).toBe(0xc000_0007);
+    expect(runner.events).toEqual([1, 10, 11, 2, 3, 4]);
+  });
+
+  it('leave __finally blocks alone where nothing is raised', () => {
+    const runner = new Runner();
+    expect(runner.invoke('finallyWithout')).toBe(7);
+    expect(runner.events).toEqual([1, 2]);
+  });
+
+  it('run the blocks of every frame, innermost first', () => {
+    const runner = new Runner();
+    expect(runner.invoke('deep', [9, 0], USER)).toBe(STATUS_ACCESS_VIOLATION);
+    expect(runner.events).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it('cannot be continued: that is an exception of its own', () => {
+    const runner = new Runner();
+    expect(runner.invoke('continueStatus')).toBe(STATUS_NONCONTINUABLE_EXCEPTION);
+    expect(runner.events).toEqual([0xc000_0030, STATUS_NONCONTINUABLE_EXCEPTION]);
+  });
+
+  it('of RtlRaiseException go on where a filter says so, unless their flag forbids it', () => {
+    const runner = new Runner();
+    expect(runner.invoke('continueOwn', [0, 0])).toBe(8);
+    expect(runner.events).toEqual([0x2000_1234, 50]);
+    // The filter continues that as well, and so on until the stack is used up.
+    expect(new Runner().invoke('continueOwn', [1, 0])).toMatchObject({ code: UNEXPECTED_KERNEL_MODE_TRAP });
+  });
+});
+
+describe('exceptions while another one is handled', () => {
+  it('may be handled within a filter', () => {
+    const runner = new Runner();
+    expect(runner.invoke('nestedInFilter')).toBe(0xc000_0002);
+    expect(runner.events).toEqual([20, 21, 22]);
+  });
+
+  it('may leave a filter, and are then offered to the same frames', () => {
+    const runner = new Runner();
+    expect(runner.invoke('escapesFilter')).toBe(0xc000_0004);
+    expect(runner.events).toEqual([0xc000_0003, 0xc000_0004]);
+  });
+
+  it('use up the stack where every one of them leads to the next', () => {
+    const outcome = new Runner().invoke('endlessFilter');
+    expect(outcome).toMatchObject({ code: UNEXPECTED_KERNEL_MODE_TRAP, parameters: [8, 0, 0, 0] });
+  });
+
+  it('replace it where they leave a __finally block, and no block runs twice', () => {
+    const runner = new Runner();
+    expect(runner.invoke('collided')).toBe(0xc000_0011);
+    // Filters of the first, which the outer scope takes; its unwind runs the block that raises the second.
+    expect(runner.events).toEqual([33, 35, 30, 32, 31, 34]);
+    expect(runner.strand.activations).toEqual([]);
+  });
+
+  it('may be handled within a __finally block, and the unwind goes on', () => {
+    const runner = new Runner();
+    expect(runner.invoke('nestedInFinally')).toBe(0xc000_0020);
+    expect(runner.events).toEqual([43, 40, 41, 42, 44]);
+  });
+});
+
+describe('exceptions that nothing handles', () => {
+  it('are SYSTEM_THREAD_EXCEPTION_NOT_HANDLED in a thread, before any block runs', () => {
+    const runner = new Runner('thread');
+    const outcome = runner.invoke('unhandled', [0xc000_0044, 0]);
+    expect(outcome).toMatchObject({ code: SYSTEM_THREAD_EXCEPTION_NOT_HANDLED });
+    const [code, address, record = 0, context = 0] =
+      typeof outcome === 'object' && 'parameters' in outcome ? outcome.parameters : [];
+    expect(code).toBe(0xc000_0044);
+    expect(runner.memory.u32[record >> 2]).toBe(code);
+    expect(runner.memory.u32[(context + 248) >> 2]).toBe(address);
+    expect(runner.events).toEqual([]);
+  });
+
+  it('are KMODE_EXCEPTION_NOT_HANDLED elsewhere', () => {
+    const outcome = new Runner('kernel').invoke('unhandled', [0xc000_0044, 0]);
+    expect(outcome).toMatchObject({ code: KMODE_EXCEPTION_NOT_HANDLED });
+  });
+
+  it('go on to TypeScript where it called, after all blocks have run and with the registers that a callee keeps', () => {
+    const runner = new Runner('typescript');
+    const outcome = runner.invoke('unhandled', [0xc000_0044, 0]);
+    expect(outcome).toMatchObject({ kind: 'leave', exception: { status: 0xc000_0044 } });
+    expect(runner.events).toEqual([60]);
+    const registers = readRegisters(runner.memory);
+    for (const register of [3, 5, 6, 7, 12, 13, 14, 15]) expect(registers[register * 2]).toBe(register);
+    expect(runner.strand.activations).toEqual([]);
+  });
+});
+
+describe('functions of the kernel', () => {
+  it('capture a back trace', () => {
+    const runner = new Runner();
+    const trace = runner.strand.stackLow;
+    const at = (address: Address): Argument => [address, KERNEL_WINDOW_HIGH];
+    expect(runner.invoke('backTrace', at(trace), at(trace + 0x100))).toBe(2 + 101);
+    const [inner = 0, , outer = 0] = runner.memory.u32.subarray(trace >> 2, (trace >> 2) + 4);
+    const start = runner.symbol('backTrace');
+    expect(outer).toBeGreaterThan(start);
+    expect(outer).toBeLessThan(start + 0x20);
+    expect(runner.memory.u32[(trace + 0x100) >> 2]).toBe((inner + outer) >>> 0);
+  });
+
+  it('let machine code unwind itself', () => {
+    const runner = new Runner();
+    expect(runner.invoke('frames', [5, 0])).toBe(500 + 7);
+  });
+});
+
+describe('a stack walk', () => {
+  it('goes through a filter and the dispatch to the code that raised', () => {
+    const runner = new Runner();
+    const outcome = runner.invoke('endlessFilter');
+    const registers =
+      typeof outcome === 'object' && 'registers' in outcome
+        ? outcome.registers
+        : readRegisters(runner.memory);
+    const host = {
+      hostFrame: (address: Address, stack: Address) =>
+        runner.dispatcher.hostFrame(runner.strand, address, stack),
+    };
+    const names = walkStack(runner.dispatcher.unwinder, host, registers, 200).map(({ name }) => name);
+    expect(names.at(-1)).toBe('the test');
+    expect(names.filter((name) => name === '__C_specific_handler').length).toBeGreaterThan(2);
+    expect(names.filter((name) => name === 'exception dispatch').length).toBeGreaterThan(2);
+  });
+});
