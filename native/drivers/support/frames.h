@@ -18,3 +18,10 @@ FORCEINLINE PUCHAR FrameData(PNET_BUFFER Buffer, PVOID Storage)
     }
     return NdisGetDataBuffer(Buffer, Length, Storage, 1, 0);
 }
+
+/*
+ * Copy Length bytes that lie Offset bytes into a frame, which is at least as long. FALSE where its pages cannot be
+ * mapped.
+ */
+BOOLEAN FrameRead(PNET_BUFFER Buffer, ULONG Offset, PVOID Bytes, ULONG Length);
+BOOLEAN FrameWrite(PNET_BUFFER Buffer, ULONG Offset, const VOID *Bytes, ULONG Length);
