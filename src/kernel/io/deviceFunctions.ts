@@ -35,7 +35,7 @@ const EXTENSION = 336 + 112;
  */
 export const IoCreateDevice = declareFunction('ntoskrnl', {
   prototype:
-    'NTSTATUS IoCreateDevice(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize, PUNICODE_STRING DeviceName, ULONG DeviceType, ULONG DeviceCharacteristics, BOOLEAN Exclusive, PVOID* DeviceObject)',
+    'NTSTATUS IoCreateDevice(PDRIVER_OBJECT DriverObject, ULONG DeviceExtensionSize, PUNICODE_STRING DeviceName, ULONG DeviceType, ULONG DeviceCharacteristics, BOOLEAN Exclusive, PDEVICE_OBJECT* DeviceObject)',
   irql: 'PASSIVE_LEVEL',
   waits: 'never',
   since: '2000',
