@@ -74,7 +74,7 @@ describe('the decoder', () => {
     expect(decode('f3 c3')).toMatchObject({ operation: 'ret', repeat: 'none' });
     expect(decode('48 0f c7 0e')).toMatchObject({
       operation: 'cmpxchg8b',
-      size: 8,
+      size: 16,
       operands: [{ size: 16 }],
     });
     expect(decode('65 48 8b 04 25 88 01 00 00').operands[1]).toMatchObject({

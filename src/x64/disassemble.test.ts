@@ -8,9 +8,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { encode, operandSizes, rmKinds } from '../../test/x64/encode.ts';
 import { KernelMemory } from '../memory/index.ts';
 import { Decoder, disassemble, FORMS } from './index.ts';
-import { encode, operandSizes, rmKinds } from './table/encode.ts';
 
 const AT = 0x1_0000;
 /** Bytes between samples: 15 of an instruction, and nops until objdump is in step again. */
@@ -161,7 +161,7 @@ function toleratedAlways(ours: string, theirs: string): boolean {
 
 /** Names of what this machine does not have, as objdump gives them. */
 const ABSENT =
-  /\(bad\)|^(\{vex\}|\{evex\}|tdp|t(ile|dp)|a(and|or|xor|add)|clac|stac|monitor|mwait|xgetbv|xsetbv|(ld|st)mxcsr|[lms]fence|clflush|f|v|k|\(bad\)|emms|getsec|rsm|xabort|xbegin|xend|xtest|mov\w* .*(mm\d|\?|cs,|[cd]r)|mov .*|p\w+ .*mm|cvt.*mm|maskmovq|xcrypt|xstore|montmul|xsha|aes|sha|pclmul|gf2p8|adcx|adox|rdrand|rdseed|rdpid|xsave|xrstor|wrss|wruss|incssp|rdfsbase|rdgsbase|wrfsbase|wrgsbase|llwp|slwp|lwp|bextr|bl|tzmsk|t1m|invept|invvpid|invpcid|movdir|enqcmd|tpause|umwait|umonitor|cl(wb|zero|gi|flushopt|rssbsy|ui)|stui|testui|uiret|senduipi|stgi|skinit|pvalidate|rmp|psmash|rdpru|mwaitx|monitorx|ptwrite|saverst|setss|saveprev|rstorss|pconfig|encl|encls|enclu|serialize|xsusldtrk|xresldtrk|rdpkru|wrpkru|wbnoinvd|hreset|tdcall|seam|wrmsr|invlpg|pf|movntq|movntss|movntsd|extrq|insertq|insertq)/;
+  /\(bad\)|^(\{vex\}|\{evex\}|tdp|t(ile|dp)|a(and|or|xor|add)|clac|stac|monitor|mwait|xgetbv|xsetbv|(ld|st)mxcsr|[lms]fence|clflush|f|v|k|\(bad\)|emms|getsec|rsm|xabort|xbegin|xend|xtest|mov\w* .*(mm\d|\?|cs,|[cd]r)|mov .*|p\w+ .*mm|cvt.*mm|maskmovq|xcrypt|xstore|montmul|xsha|aes|sha|pclmul|gf2p8|adcx|adox|rdrand|rdseed|rdpid|xsave|xrstor|wrss|wruss|incssp|rdfsbase|rdgsbase|wrfsbase|wrgsbase|llwp|slwp|lwp|bextr|bl|tzmsk|t1m|invept|invvpid|invpcid|movdir|enqcmd|tpause|umwait|umonitor|cl(wb|zero|gi|flushopt|rssbsy|ui)|stui|testui|uiret|senduipi|stgi|skinit|pvalidate|rmp|psmash|rdpru|mwaitx|monitorx|ptwrite|saverst|setss|saveprev|rstorss|pconfig|encl|encls|enclu|serialize|xsusldtrk|xresldtrk|rdpkru|wrpkru|wbnoinvd|hreset|tdcall|seam|wrmsr|invlpg|pf|movntq|movntss|movntsd|extrq|insertq|insertq|cmp\w+xadd)/;
 
 describe('disassembly', () => {
   const memory = new KernelMemory(0x4_0000);

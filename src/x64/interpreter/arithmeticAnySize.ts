@@ -7,7 +7,7 @@
 import { FLAG_ZF, RAX, RBX, RCX, RDX, STATE_GENERAL } from '../state.ts';
 import type { Cpu } from './cpu.ts';
 import { flagsOf, holds, setArithmeticFlags, setLogic, setResult } from './flags.ts';
-import type { Handler, Op } from './op.ts';
+import { type Handler, type Op, REGISTER_END } from './op.ts';
 import {
   add,
   always,
@@ -111,8 +111,8 @@ const compareAndExchange: HandlerChoice =
     if ((cpu.resultLow | cpu.resultHigh) === 0) {
       write(cpu, d, size, sourceLow, sourceHigh);
     } else {
-      // The destination is written back.
-      write(cpu, d, size, low, high);
+      // Memory is written back; a register keeps even its upper half.
+      if (d >= REGISTER_END) write(cpu, d, size, low, high);
       write(cpu, RAX_AT, size, low, high);
     }
   };

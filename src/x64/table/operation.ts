@@ -56,7 +56,7 @@ export interface Facts {
   readonly unaligned?: boolean;
   /** The mod field of ModRM is ignored: always a register. No. */
   readonly ignoresMod?: boolean;
-  /** What the disassembly shows, if not the name. With several, the one for operations of 2, 4, 8 (and 1) bytes. */
+  /** What the disassembly shows, if not the name. With several, the one for operations of 2, 4, 8 (then 1 and 16) bytes. */
   readonly mnemonics?: string;
   readonly semantics?: Semantics;
 }

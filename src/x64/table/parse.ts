@@ -188,12 +188,12 @@ function registerMask(registers: readonly number[] | undefined): number {
   return mask;
 }
 
-/** Mnemonics for sizes 1, 2, 4, 8, 16 from those that a definition lists for 2, 4, 8 and 1. */
+/** Mnemonics for sizes 1, 2, 4, 8, 16 from those that a definition lists for 2, 4, 8, 1 and 16. */
 function mnemonicsOf(name: string, facts: Facts): readonly string[] {
   const listed = (facts.mnemonics ?? name).split(' ');
   if (listed.length === 1) return [listed[0], listed[0], listed[0], listed[0], listed[0]];
-  const [two, four, eight, one] = listed;
-  return [one ?? two, two, four, eight, eight];
+  const [two, four, eight, one, sixteen] = listed;
+  return [one ?? two, two, four, eight, sixteen ?? eight];
 }
 
 /** Numbers operations and forms in the order of their definitions. */

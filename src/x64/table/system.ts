@@ -59,7 +59,8 @@ export const SYSTEM_OPERATIONS: readonly Definition[] = [
   define('lfence', { feature: 'sse2' }, 'np 0f ae /5 mod3'),
   define('mfence', { feature: 'sse2' }, 'np 0f ae /6 mod3'),
   define('sfence', { feature: 'sse' }, 'np 0f ae /7 mod3'),
-  define('clflush', { access: 'n', feature: 'clflush' }, 'np 0f ae /7 Mb'),
+  // Faults as a read does.
+  define('clflush', { access: 'r', feature: 'clflush' }, 'np 0f ae /7 Mb'),
   define('prefetchnta', { access: 'n', feature: 'sse' }, '0f 18 /0 Mb'),
   define('prefetcht0', { access: 'n', feature: 'sse' }, '0f 18 /1 Mb'),
   define('prefetcht1', { access: 'n', feature: 'sse' }, '0f 18 /2 Mb'),

@@ -24,7 +24,7 @@ import {
   SIZE_Y,
   SIZE_Z,
   VEX_MAPS,
-} from './operation.ts';
+} from '../../src/x64/table/index.ts';
 
 /** A memory operand to encode. Base and index as in `MemoryOperand`; rip-relative ones count from the next instruction. */
 export interface MemoryChoice {
