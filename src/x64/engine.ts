@@ -10,9 +10,9 @@ import {
   type AccessPoint,
   CodeCache,
   Cpu,
-  execute,
   type HotThresholds,
   type MemorySafety,
+  makeExecute,
   OBSERVE_PREEMPT,
   OBSERVE_TRACE,
   type Tiers,
@@ -48,7 +48,7 @@ const NEVER: HotThresholds = { calls: 0, loops: 0 };
 export class Engine {
   readonly cpu: Cpu;
   readonly code: CodeCache;
-  readonly #tiers: Tiers;
+  readonly #execute: () => Exit;
 
   constructor(memory: KernelMemory, host: EngineHost, options: EngineOptions = {}) {
     const { pages = null, safety = null } = options;
@@ -71,7 +71,7 @@ export class Engine {
       options.tiers === undefined ? NEVER : (options.thresholds ?? NEVER),
     );
     this.cpu.code = this.code;
-    this.#tiers = options.tiers ?? INTERPRETER_ONLY;
+    this.#execute = makeExecute(this.cpu, this.code, options.tiers ?? INTERPRETER_ONLY);
   }
 
   /**
@@ -79,7 +79,7 @@ export class Engine {
    * fuel are in memory, at STATE, before and after. May be called again from functions of the host that it calls.
    */
   run(): Exit {
-    return execute(this.cpu, this.code, this.#tiers);
+    return this.#execute();
   }
 
   /** The host has written there, or is about to: what was decoded or translated from it no longer counts. */

@@ -20,8 +20,8 @@ import {
 } from '../state.ts';
 import type { Cpu } from './cpu.ts';
 import { ARITHMETIC_FLAGS, flagsOf, setArithmeticFlags, setFlags } from './flags.ts';
-import { belowStack, moveStack, topOfStack } from './moves.ts';
 import { FAST_READ, FAST_WRITE, type Handler, type Op, ZERO_SLOT } from './op.ts';
+import { belowStack, moveStack, topOfStack } from './stack.ts';
 import { always, type HandlerChoice, type Handlers, readHigh, readLow, write } from './values.ts';
 
 const RAX_AT = STATE_GENERAL + RAX * 8;

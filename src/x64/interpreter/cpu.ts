@@ -19,6 +19,7 @@ import { STATE_FLAGS, STATE_FUEL, STATE_RIP } from '../state.ts';
 import type { CodeCache } from './codeCache.ts';
 import { flagsOf, setFlags } from './flags.ts';
 import { FAST_READ, FAST_WRITE, type Op } from './op.ts';
+import { makeShifts, type Shifts } from './shiftsByConstant.ts';
 
 export const VECTOR_DIVIDE = 0;
 export const VECTOR_SINGLE_STEP = 1;
@@ -115,6 +116,7 @@ export class Cpu {
   onTrace: ((address: Address) => void) | null = null;
   onAccess: ((point: AccessPoint) => boolean) | null = null;
   code: CodeCache | null = null;
+  readonly shifts: Shifts;
   /** Low and high half of the last address that was computed. */
   addressLow = 0;
   addressHigh = 0;
@@ -130,6 +132,7 @@ export class Cpu {
     this.i32 = memory.i32;
     this.f32 = new Float32Array(memory.memory.buffer);
     this.f64 = new Float64Array(memory.memory.buffer);
+    this.shifts = makeShifts(this);
   }
 
   /** Writes rip, flags and fuel where the host looks. */

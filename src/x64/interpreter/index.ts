@@ -10,4 +10,4 @@ export {
 } from './cpu.ts';
 export { CODE_ENTRY, Op } from './op.ts';
 export { CodeCache, type CodeWatcher, type HotThresholds } from './codeCache.ts';
-export { ENTER_CONTINUE, ENTER_INTERPRET, execute, type Tiers } from './loop.ts';
+export { ENTER_CONTINUE, ENTER_INTERPRET, makeExecute, type Tiers } from './loop.ts';

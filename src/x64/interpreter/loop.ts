@@ -5,26 +5,18 @@
  * literals only; `codes.ts` names them.
  */
 
-import { KERNEL_WINDOW_HIGH } from '../../memory/index.ts';
-import { CALL_RETURN, CALL_STOP, type Exit } from '../host.ts';
+import * as memory from '../../memory/index.ts';
+import type { Exit } from '../host.ts';
+import * as outcomes from '../host.ts';
 import { RSP, STATE_FUEL, STATE_GENERAL, STATE_RIP } from '../state.ts';
-import * as arithmetic from './arithmetic.ts';
+import { makeArithmetic } from './arithmetic.ts';
 import type { CodeCache } from './codeCache.ts';
 import { type Cpu, Fault, Leave, PREEMPTION } from './cpu.ts';
 import { parity } from './flags.ts';
-import * as moves from './moves.ts';
-import {
-  CODE_CALLABLE,
-  CODE_ENTRY,
-  FAST_READ,
-  FAST_WRITE,
-  IMMEDIATE_SLOT,
-  type Op,
-  PRE_BASE,
-  PRE_INDEX,
-  PRE_NONE,
-} from './op.ts';
-import * as shifts from './shiftsByConstant.ts';
+import { makeMoves } from './moves.ts';
+import type { Op } from './op.ts';
+import * as slots from './op.ts';
+import { popSlowly, pushSlowly, returnSlowly } from './stack.ts';
 
 /** Translated code went on to the instruction at rip. */
 export const ENTER_CONTINUE = 0;
@@ -48,413 +40,463 @@ const STOPPED: Exit = { kind: 'stopped' };
 const OUT_OF_FUEL: Exit = { kind: 'fuel' };
 const PREEMPTED: Exit = { kind: 'preemption' };
 
-/** Runs from rip until something ends the run. rip, flags and fuel are in memory before and after. */
-export function execute(cpu: Cpu, code: CodeCache, tiers: Tiers): Exit {
+// Constants of other modules are loads for V8, its own are none.
+const KERNEL_WINDOW_HIGH = memory.KERNEL_WINDOW_HIGH;
+const { CALL_RETURN, CALL_STOP } = outcomes;
+const { FAST_READ, FAST_WRITE, IMMEDIATE_SLOT, PRE_BASE, PRE_INDEX, PRE_NONE, PRE_OTHER } = slots;
+const { CODE_CALLABLE, CODE_ENTRY } = slots;
+
+/** Instructions after which the loop is entered anew: V8 puts better code in its place between two entries only. */
+const STRETCH = 20_000;
+
+/**
+ * Makes the function that runs from rip until something ends the run; rip, flags and fuel are in memory before and
+ * after. It is made for one processor: then V8 takes memory, flags and handlers for constants.
+ */
+export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit {
   const { data, i32, fast, host } = cpu;
-  cpu.load();
-  cpu.resumedAt = i32[RIP_LOW];
-  let fuel = i32[FUEL];
-  let op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
-  try {
-    for (;;) {
-      fuel = (fuel - 1) | 0;
-      // Taken before the memory operand is looked at: an instruction that overwrites itself still runs as it was.
-      const number = op.code;
-      const pre = op.pre;
-      let a = 0;
-      let taken = false;
-      if (pre !== PRE_NONE) {
-        if (pre === PRE_BASE) {
-          const base = i32[op.base >> 2];
-          a = (base + op.displacement) | 0;
-          if (
-            base < 0 ||
-            i32[(op.base >> 2) + 1] !== KERNEL_WINDOW_HIGH ||
-            (fast[a >>> 12] & op.access) !== op.access ||
-            (a & op.mask) > op.limit
-          ) {
-            a = cpu.prepare(op);
+  const {
+    add4,
+    add8,
+    and4,
+    and8,
+    compare1,
+    compare4,
+    compare8,
+    decrement4,
+    decrement8,
+    increment4,
+    increment8,
+    or4,
+    or8,
+    subtract4,
+    subtract8,
+    test1,
+    test4,
+    test8,
+    xor4,
+    xor8,
+  } = makeArithmetic(cpu);
+  const {
+    move8,
+    move4,
+    move2,
+    move1,
+    zeroExtend1,
+    zeroExtend2,
+    signExtend4,
+    loadAddress,
+    move16,
+    exclusiveOr16,
+  } = makeMoves(cpu);
+  const { shiftLeft8, shiftLeft4, shiftRight8, shiftRight4, shiftArithmetic8, shiftArithmetic4 } = cpu.shifts;
+
+  /** @returns null when it only wants to be entered anew. */
+  function runStretch(): Exit | null {
+    cpu.load();
+    let fuel = i32[FUEL];
+    const pause = Math.max(0, fuel - STRETCH);
+    let op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
+    try {
+      for (;;) {
+        fuel = (fuel - 1) | 0;
+        // Taken before the memory operand is looked at: an instruction that overwrites itself still runs as it was.
+        const number = op.code;
+        const pre = op.pre;
+        let a = 0;
+        let taken = false;
+        if (pre !== PRE_NONE) {
+          if (pre === PRE_BASE) {
+            const base = i32[op.base >> 2];
+            a = (base + op.displacement) | 0;
+            if (
+              base < 0 ||
+              i32[(op.base >> 2) + 1] !== KERNEL_WINDOW_HIGH ||
+              (fast[a >>> 12] & op.access) !== op.access ||
+              (a & op.mask) > op.limit
+            ) {
+              a = cpu.prepare(op);
+            }
+          } else if (pre === PRE_INDEX) {
+            const il = i32[op.index >> 2];
+            const tl = il << op.shift;
+            const bl = i32[op.base >> 2];
+            const sum = (bl + tl) | 0;
+            a = (sum + op.displacement) | 0;
+            const high =
+              (i32[(op.base >> 2) + 1] +
+                ((i32[(op.index >> 2) + 1] << op.shift) | ((il >>> 1) >>> (31 - op.shift))) +
+                (((bl & tl) | ((bl | tl) & ~sum)) >>> 31) +
+                op.displacementHigh +
+                (((sum & op.displacement) | ((sum | op.displacement) & ~a)) >>> 31)) |
+              0;
+            if (
+              high !== KERNEL_WINDOW_HIGH ||
+              (fast[a >>> 12] & op.access) !== op.access ||
+              (a & op.mask) > op.limit
+            ) {
+              a = cpu.prepare(op);
+            }
+          } else {
+            a = op.displacement;
+            if ((fast[a >>> 12] & op.access) !== op.access || pre === PRE_OTHER) a = cpu.prepare(op);
           }
-        } else if (pre === PRE_INDEX) {
-          const il = i32[op.index >> 2];
-          const tl = il << op.shift;
-          const bl = i32[op.base >> 2];
-          const sum = (bl + tl) | 0;
-          a = (sum + op.displacement) | 0;
-          const high =
-            (i32[(op.base >> 2) + 1] +
-              ((i32[(op.index >> 2) + 1] << op.shift) | ((il >>> 1) >>> (31 - op.shift))) +
-              (((bl & tl) | ((bl | tl) & ~sum)) >>> 31) +
+        }
+        switch (number) {
+          case 0: // Not decoded yet, or dropped.
+            code.fill(op);
+            fuel = (fuel + 1) | 0;
+            continue;
+          case 1: // Written over where nobody may write.
+            code.refill(op);
+            fuel = (fuel + 1) | 0;
+            continue;
+          case 2: {
+            // A callable address of the host. It may run other strands, on this very object.
+            fuel = (fuel + 1) | 0;
+            cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
+            const outcome = host.call(op.address);
+            cpu.load();
+            // A fault of the stack below gives the one back.
+            fuel = (i32[FUEL] - 1) | 0;
+            if (outcome === CALL_STOP) return STOPPED;
+            if (outcome === CALL_RETURN) {
+              const from = i32[RSP_LOW];
+              const at = cpu.check(from, i32[RSP_LOW + 1], 8, FAST_READ);
+              i32[RIP_LOW] = data.getInt32(at, true);
+              i32[RIP_LOW + 1] = data.getInt32(at + 4, true);
+              i32[RSP_LOW] = (from + 8) | 0;
+              if (from >>> 0 >= 0xffff_fff8) i32[RSP_LOW + 1]++;
+            }
+            op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
+            fuel = (fuel + 1) | 0;
+            cpu.resumedAt = -1;
+            continue;
+          }
+          case 3: {
+            // An entry of translated code.
+            fuel = (fuel + 1) | 0;
+            cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
+            const outcome = tiers.enter(op);
+            if (typeof outcome === 'object') return outcome;
+            cpu.load();
+            fuel = i32[FUEL];
+            op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
+            if (outcome === ENTER_INTERPRET && op.code === CODE_ENTRY) op = op.next as Op;
+            continue;
+          }
+          case 5:
+            // A handler that decides where to go on.
+            cpu.fuel = fuel;
+            cpu.target = op.next;
+            op.run(cpu, op, op.destination || a, op.source || a);
+            fuel = cpu.fuel;
+            if (cpu.target !== op.next && (cpu.target as Op).address <= op.address && fuel <= pause)
+              return pauseAt(cpu.target as Op, fuel);
+            op = cpu.target as Op;
+            continue;
+          case 6: // Nothing to do.
+            break;
+          case 8:
+            move8(op, op.destination || a, op.source || a);
+            break;
+          case 9:
+            move4(op, op.destination || a, op.source || a);
+            break;
+          case 10:
+            move2(op, op.destination || a, op.source || a);
+            break;
+          case 11:
+            move1(op, op.destination || a, op.source || a);
+            break;
+          case 12:
+            zeroExtend1(op, op.destination, op.source || a);
+            break;
+          case 13:
+            zeroExtend2(op, op.destination, op.source || a);
+            break;
+          case 14:
+            signExtend4(op, op.destination, op.source || a);
+            break;
+          case 15: {
+            // lea, 8 bytes, of base and displacement.
+            const base = i32[op.base >> 2];
+            const low = (base + op.displacement) | 0;
+            i32[(op.destination >> 2) + 1] =
+              i32[(op.base >> 2) + 1] +
               op.displacementHigh +
-              (((sum & op.displacement) | ((sum | op.displacement) & ~a)) >>> 31)) |
-            0;
-          if (
-            high !== KERNEL_WINDOW_HIGH ||
-            (fast[a >>> 12] & op.access) !== op.access ||
-            (a & op.mask) > op.limit
-          ) {
-            a = cpu.prepare(op);
-          }
-        } else {
-          a = op.displacement;
-          if ((fast[a >>> 12] & op.access) !== op.access || pre >= 4) a = cpu.prepare(op);
-        }
-      }
-      switch (number) {
-        case 0: // Not decoded yet, or dropped.
-          code.fill(op);
-          fuel = (fuel + 1) | 0;
-          continue;
-        case 1: // Written over where nobody may write.
-          code.refill(op);
-          fuel = (fuel + 1) | 0;
-          continue;
-        case 2: {
-          // A callable address of the host. It may run other strands, on this very object.
-          fuel = (fuel + 1) | 0;
-          cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
-          const outcome = host.call(op.address);
-          cpu.load();
-          // A fault of the stack below gives the one back.
-          fuel = (i32[FUEL] - 1) | 0;
-          if (outcome === CALL_STOP) return STOPPED;
-          if (outcome === CALL_RETURN) {
-            const from = i32[RSP_LOW];
-            const at = cpu.check(from, i32[RSP_LOW + 1], 8, FAST_READ);
-            i32[RIP_LOW] = data.getInt32(at, true);
-            i32[RIP_LOW + 1] = data.getInt32(at + 4, true);
-            i32[RSP_LOW] = (from + 8) | 0;
-            if (from >>> 0 >= 0xffff_fff8) i32[RSP_LOW + 1]++;
-          }
-          op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
-          fuel = (fuel + 1) | 0;
-          cpu.resumedAt = -1;
-          continue;
-        }
-        case 3: {
-          // An entry of translated code.
-          fuel = (fuel + 1) | 0;
-          cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
-          const outcome = tiers.enter(op);
-          if (typeof outcome === 'object') return outcome;
-          cpu.load();
-          fuel = i32[FUEL];
-          op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
-          if (outcome === ENTER_INTERPRET && op.code === CODE_ENTRY) op = op.next as Op;
-          continue;
-        }
-        case 5:
-          // A handler that decides where to go on.
-          cpu.fuel = fuel;
-          cpu.target = op.next;
-          op.run(cpu, op, op.destination || a, op.source || a);
-          fuel = cpu.fuel;
-          if (cpu.target !== op.next && (cpu.target as Op).address <= op.address && fuel <= 0) {
-            cpu.save((cpu.target as Op).address, (cpu.target as Op).window, fuel);
-            return OUT_OF_FUEL;
-          }
-          op = cpu.target as Op;
-          continue;
-        case 6: // Nothing to do.
-          break;
-        case 8:
-          moves.move8(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 9:
-          moves.move4(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 10:
-          moves.move2(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 11:
-          moves.move1(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 12:
-          moves.zeroExtend1(cpu, op, op.destination, op.source || a);
-          break;
-        case 13:
-          moves.zeroExtend2(cpu, op, op.destination, op.source || a);
-          break;
-        case 14:
-          moves.signExtend4(cpu, op, op.destination, op.source || a);
-          break;
-        case 15: {
-          // lea, 8 bytes, of base and displacement.
-          const base = i32[op.base >> 2];
-          const low = (base + op.displacement) | 0;
-          i32[(op.destination >> 2) + 1] =
-            i32[(op.base >> 2) + 1] +
-            op.displacementHigh +
-            (((base & op.displacement) | ((base | op.displacement) & ~low)) >>> 31);
-          i32[op.destination >> 2] = low;
-          break;
-        }
-        case 16:
-          moves.loadAddress(cpu, op, op.destination);
-          break;
-        case 17:
-          moves.move16(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 18:
-          moves.exclusiveOr16(cpu, op, op.destination, op.source || a);
-          break;
-        case 20:
-          arithmetic.add8(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 21:
-          arithmetic.add4(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 22:
-          arithmetic.subtract8(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 23:
-          arithmetic.subtract4(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 24:
-          arithmetic.compare8(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 25:
-          arithmetic.compare4(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 26:
-          arithmetic.and8(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 27:
-          arithmetic.and4(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 28:
-          arithmetic.or8(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 29:
-          arithmetic.or4(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 30:
-          arithmetic.xor8(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 31:
-          arithmetic.xor4(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 32:
-          arithmetic.test8(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 33:
-          arithmetic.test4(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 34:
-          arithmetic.compare1(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 35:
-          arithmetic.test1(cpu, op, op.destination || a, op.source || a);
-          break;
-        case 36:
-          arithmetic.increment8(cpu, op, op.destination || a);
-          break;
-        case 37:
-          arithmetic.increment4(cpu, op, op.destination || a);
-          break;
-        case 38:
-          arithmetic.decrement8(cpu, op, op.destination || a);
-          break;
-        case 39:
-          arithmetic.decrement4(cpu, op, op.destination || a);
-          break;
-        case 40:
-          shifts.shiftLeft8(cpu, op, op.destination || a);
-          break;
-        case 41:
-          shifts.shiftLeft4(cpu, op, op.destination || a);
-          break;
-        case 42:
-          shifts.shiftRight8(cpu, op, op.destination || a);
-          break;
-        case 43:
-          shifts.shiftRight4(cpu, op, op.destination || a);
-          break;
-        case 44:
-          shifts.shiftArithmetic8(cpu, op, op.destination || a);
-          break;
-        case 45:
-          shifts.shiftArithmetic4(cpu, op, op.destination || a);
-          break;
-        case 60: {
-          // push of 8 bytes.
-          const d = op.destination || a;
-          const low = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(d, true);
-          const high = op.source === IMMEDIATE_SLOT ? op.high : data.getInt32(d + 4, true);
-          const to = (i32[RSP_LOW] - 8) | 0;
-          if (
-            to < 0 ||
-            i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
-            (fast[to >>> 12] & FAST_WRITE) === 0 ||
-            (to & 7) !== 0
-          ) {
-            moves.pushSlowly(cpu, low, high);
+              (((base & op.displacement) | ((base | op.displacement) & ~low)) >>> 31);
+            i32[op.destination >> 2] = low;
             break;
           }
-          i32[to >> 2] = low;
-          i32[(to >> 2) + 1] = high;
-          i32[RSP_LOW] = to;
-          break;
-        }
-        case 61: {
-          // pop of 8 bytes into a register.
-          const from = i32[RSP_LOW];
-          if (
-            from < 0 ||
-            i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
-            (fast[from >>> 12] & FAST_READ) === 0 ||
-            (from & 7) !== 0
-          ) {
-            moves.popSlowly(cpu, op.destination);
+          case 16:
+            loadAddress(op, op.destination);
             break;
-          }
-          i32[RSP_LOW] = from + 8;
-          i32[op.destination >> 2] = i32[from >> 2];
-          i32[(op.destination >> 2) + 1] = i32[(from >> 2) + 1];
-          break;
-        }
-        case 62: // call of a fixed address.
-        case 63: {
-          // call of an operand.
-          const s = op.destination || a;
-          const low = number === 62 ? 0 : data.getInt32(s, true);
-          const high = number === 62 ? 0 : data.getInt32(s + 4, true);
-          const to = (i32[RSP_LOW] - 8) | 0;
-          if (
-            to < 0 ||
-            i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
-            (fast[to >>> 12] & FAST_WRITE) === 0 ||
-            (to & 7) !== 0
-          ) {
-            moves.pushSlowly(cpu, op.end, KERNEL_WINDOW_HIGH);
-          } else {
-            i32[to >> 2] = op.end;
-            i32[(to >> 2) + 1] = KERNEL_WINDOW_HIGH;
+          case 17:
+            move16(op, op.destination || a, op.source || a);
+            break;
+          case 18:
+            exclusiveOr16(op, op.destination, op.source || a);
+            break;
+          case 20:
+            add8(op, op.destination || a, op.source || a);
+            break;
+          case 21:
+            add4(op, op.destination || a, op.source || a);
+            break;
+          case 22:
+            subtract8(op, op.destination || a, op.source || a);
+            break;
+          case 23:
+            subtract4(op, op.destination || a, op.source || a);
+            break;
+          case 24:
+            compare8(op, op.destination || a, op.source || a);
+            break;
+          case 25:
+            compare4(op, op.destination || a, op.source || a);
+            break;
+          case 26:
+            and8(op, op.destination || a, op.source || a);
+            break;
+          case 27:
+            and4(op, op.destination || a, op.source || a);
+            break;
+          case 28:
+            or8(op, op.destination || a, op.source || a);
+            break;
+          case 29:
+            or4(op, op.destination || a, op.source || a);
+            break;
+          case 30:
+            xor8(op, op.destination || a, op.source || a);
+            break;
+          case 31:
+            xor4(op, op.destination || a, op.source || a);
+            break;
+          case 32:
+            test8(op, op.destination || a, op.source || a);
+            break;
+          case 33:
+            test4(op, op.destination || a, op.source || a);
+            break;
+          case 34:
+            compare1(op, op.destination || a, op.source || a);
+            break;
+          case 35:
+            test1(op, op.destination || a, op.source || a);
+            break;
+          case 36:
+            increment8(op, op.destination || a);
+            break;
+          case 37:
+            increment4(op, op.destination || a);
+            break;
+          case 38:
+            decrement8(op, op.destination || a);
+            break;
+          case 39:
+            decrement4(op, op.destination || a);
+            break;
+          case 40:
+            shiftLeft8(op, op.destination || a);
+            break;
+          case 41:
+            shiftLeft4(op, op.destination || a);
+            break;
+          case 42:
+            shiftRight8(op, op.destination || a);
+            break;
+          case 43:
+            shiftRight4(op, op.destination || a);
+            break;
+          case 44:
+            shiftArithmetic8(op, op.destination || a);
+            break;
+          case 45:
+            shiftArithmetic4(op, op.destination || a);
+            break;
+          case 60: {
+            // push of 8 bytes.
+            const d = op.destination || a;
+            const low = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(d, true);
+            const high = op.source === IMMEDIATE_SLOT ? op.high : data.getInt32(d + 4, true);
+            const to = (i32[RSP_LOW] - 8) | 0;
+            if (
+              to < 0 ||
+              i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
+              (fast[to >>> 12] & FAST_WRITE) === 0 ||
+              (to & 7) !== 0
+            ) {
+              pushSlowly(cpu, low, high);
+              break;
+            }
+            i32[to >> 2] = low;
+            i32[(to >> 2) + 1] = high;
             i32[RSP_LOW] = to;
+            break;
           }
-          op = number === 62 ? (op.taken as Op) : code.at(low, high);
-          op.callsLeft = (op.callsLeft - 1) | 0;
-          if (op.callsLeft === 0) tiers.hotCall(op);
-          if (fuel <= 0) {
-            cpu.save(op.address, op.window, fuel);
-            return OUT_OF_FUEL;
+          case 61: {
+            // pop of 8 bytes into a register.
+            const from = i32[RSP_LOW];
+            if (
+              from < 0 ||
+              i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
+              (fast[from >>> 12] & FAST_READ) === 0 ||
+              (from & 7) !== 0
+            ) {
+              popSlowly(cpu, op.destination);
+              break;
+            }
+            i32[RSP_LOW] = from + 8;
+            i32[op.destination >> 2] = i32[from >> 2];
+            i32[(op.destination >> 2) + 1] = i32[(from >> 2) + 1];
+            break;
           }
+          case 62: // call of a fixed address.
+          case 63: {
+            // call of an operand.
+            const s = op.destination || a;
+            const low = number === 62 ? 0 : data.getInt32(s, true);
+            const high = number === 62 ? 0 : data.getInt32(s + 4, true);
+            const to = (i32[RSP_LOW] - 8) | 0;
+            if (
+              to < 0 ||
+              i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
+              (fast[to >>> 12] & FAST_WRITE) === 0 ||
+              (to & 7) !== 0
+            ) {
+              pushSlowly(cpu, op.end, KERNEL_WINDOW_HIGH);
+            } else {
+              i32[to >> 2] = op.end;
+              i32[(to >> 2) + 1] = KERNEL_WINDOW_HIGH;
+              i32[RSP_LOW] = to;
+            }
+            op = number === 62 ? (op.taken as Op) : code.at(low, high);
+            op.callsLeft = (op.callsLeft - 1) | 0;
+            if (op.callsLeft === 0) tiers.hotCall(op);
+            if (fuel <= pause) return pauseAt(op, fuel);
+            continue;
+          }
+          case 64: {
+            // ret, op.low is what it removes besides the return address.
+            const from = i32[RSP_LOW];
+            if (
+              from < 0 ||
+              i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
+              (fast[from >>> 12] & FAST_READ) === 0 ||
+              (from & 7) !== 0
+            ) {
+              op = returnSlowly(cpu, code, op.low);
+            } else {
+              i32[RSP_LOW] = from + 8 + op.low;
+              op = code.at(i32[from >> 2], i32[(from >> 2) + 1]);
+            }
+            if (fuel <= pause) return pauseAt(op, fuel);
+            continue;
+          }
+          case 65: {
+            // jmp to an operand.
+            const s = op.destination || a;
+            const target = code.at(data.getInt32(s, true), data.getInt32(s + 4, true));
+            if (target.address <= op.address && fuel <= pause) return pauseAt(target, fuel);
+            op = target;
+            continue;
+          }
+          case 66: // jmp to a fixed address.
+            taken = true;
+            break;
+          case 70:
+            taken = cpu.overflow < 0;
+            break;
+          case 71:
+            taken = cpu.overflow >= 0;
+            break;
+          case 72:
+            taken = cpu.carry < 0;
+            break;
+          case 73:
+            taken = cpu.carry >= 0;
+            break;
+          case 74:
+            taken = (cpu.resultLow | cpu.resultHigh) === 0;
+            break;
+          case 75:
+            taken = (cpu.resultLow | cpu.resultHigh) !== 0;
+            break;
+          case 76:
+            taken = cpu.carry < 0 || (cpu.resultLow | cpu.resultHigh) === 0;
+            break;
+          case 77:
+            taken = cpu.carry >= 0 && (cpu.resultLow | cpu.resultHigh) !== 0;
+            break;
+          case 78:
+            taken = (cpu.resultHigh ^ (cpu.adjust << 30)) < 0;
+            break;
+          case 79:
+            taken = (cpu.resultHigh ^ (cpu.adjust << 30)) >= 0;
+            break;
+          case 80:
+            taken = parity(cpu);
+            break;
+          case 81:
+            taken = !parity(cpu);
+            break;
+          case 82:
+            taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0;
+            break;
+          case 83:
+            taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0;
+            break;
+          case 84:
+            taken =
+              (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0 ||
+              (cpu.resultLow | cpu.resultHigh) === 0;
+            break;
+          case 85:
+            taken =
+              (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0 &&
+              (cpu.resultLow | cpu.resultHigh) !== 0;
+            break;
+          default:
+            if (op.source === IMMEDIATE_SLOT) {
+              i32[IMMEDIATE_SLOT >> 2] = op.low;
+              i32[(IMMEDIATE_SLOT >> 2) + 1] = op.high;
+            }
+            cpu.fuel = fuel;
+            op.run(cpu, op, op.destination || a, op.source || a);
+            fuel = cpu.fuel;
+            break;
+        }
+        if (!taken) {
+          op = op.next as Op;
           continue;
         }
-        case 64: {
-          // ret, op.low is what it removes besides the return address.
-          const from = i32[RSP_LOW];
-          if (
-            from < 0 ||
-            i32[RSP_LOW + 1] !== KERNEL_WINDOW_HIGH ||
-            (fast[from >>> 12] & FAST_READ) === 0 ||
-            (from & 7) !== 0
-          ) {
-            op = moves.returnSlowly(cpu, code, op.low);
-          } else {
-            i32[RSP_LOW] = from + 8 + op.low;
-            op = code.at(i32[from >> 2], i32[(from >> 2) + 1]);
-          }
-          if (fuel <= 0) {
-            cpu.save(op.address, op.window, fuel);
-            return OUT_OF_FUEL;
-          }
-          continue;
-        }
-        case 65: {
-          // jmp to an operand.
-          const s = op.destination || a;
-          const target = code.at(data.getInt32(s, true), data.getInt32(s + 4, true));
-          if (target.address <= op.address && fuel <= 0) {
-            cpu.save(target.address, target.window, fuel);
-            return OUT_OF_FUEL;
-          }
-          op = target;
-          continue;
-        }
-        case 66: // jmp to a fixed address.
-          taken = true;
-          break;
-        case 70:
-          taken = cpu.overflow < 0;
-          break;
-        case 71:
-          taken = cpu.overflow >= 0;
-          break;
-        case 72:
-          taken = cpu.carry < 0;
-          break;
-        case 73:
-          taken = cpu.carry >= 0;
-          break;
-        case 74:
-          taken = (cpu.resultLow | cpu.resultHigh) === 0;
-          break;
-        case 75:
-          taken = (cpu.resultLow | cpu.resultHigh) !== 0;
-          break;
-        case 76:
-          taken = cpu.carry < 0 || (cpu.resultLow | cpu.resultHigh) === 0;
-          break;
-        case 77:
-          taken = cpu.carry >= 0 && (cpu.resultLow | cpu.resultHigh) !== 0;
-          break;
-        case 78:
-          taken = (cpu.resultHigh ^ (cpu.adjust << 30)) < 0;
-          break;
-        case 79:
-          taken = (cpu.resultHigh ^ (cpu.adjust << 30)) >= 0;
-          break;
-        case 80:
-          taken = parity(cpu);
-          break;
-        case 81:
-          taken = !parity(cpu);
-          break;
-        case 82:
-          taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0;
-          break;
-        case 83:
-          taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0;
-          break;
-        case 84:
-          taken =
-            (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0 ||
-            (cpu.resultLow | cpu.resultHigh) === 0;
-          break;
-        case 85:
-          taken =
-            (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0 &&
-            (cpu.resultLow | cpu.resultHigh) !== 0;
-          break;
-        default:
-          if (op.source === IMMEDIATE_SLOT) {
-            i32[IMMEDIATE_SLOT >> 2] = op.low;
-            i32[(IMMEDIATE_SLOT >> 2) + 1] = op.high;
-          }
-          cpu.fuel = fuel;
-          op.run(cpu, op, op.destination || a, op.source || a);
-          fuel = cpu.fuel;
-          break;
-      }
-      if (!taken) {
-        op = op.next as Op;
-        continue;
-      }
-      const { backward } = op;
-      op = op.taken as Op;
-      if (backward) {
-        op.loopsLeft = (op.loopsLeft - 1) | 0;
-        if (op.loopsLeft === 0) tiers.hotLoop(op);
-        if (fuel <= 0) {
-          cpu.save(op.address, KERNEL_WINDOW_HIGH, fuel);
-          return OUT_OF_FUEL;
+        const { backward } = op;
+        op = op.taken as Op;
+        if (backward) {
+          op.loopsLeft = (op.loopsLeft - 1) | 0;
+          if (op.loopsLeft === 0) tiers.hotLoop(op);
+          if (fuel <= pause) return pauseAt(op, fuel);
         }
       }
+    } catch (error) {
+      return leave(cpu, op, fuel, error);
     }
-  } catch (error) {
-    return leave(cpu, op, fuel, error);
   }
+
+  function pauseAt(next: Op, fuel: number): Exit | null {
+    cpu.save(next.address, next.window, fuel);
+    return fuel <= 0 ? OUT_OF_FUEL : null;
+  }
+
+  return () => {
+    cpu.resumedAt = i32[RIP_LOW];
+    for (;;) {
+      const exit = runStretch();
+      if (exit !== null) return exit;
+    }
+  };
 }
 
 /** Ends a run because of what a handler, an access or the host threw. */

@@ -7,10 +7,10 @@ import type { Instruction } from '../instruction.ts';
 import type { Cpu } from './cpu.ts';
 import { setResult } from './flags.ts';
 import type { Handler } from './op.ts';
-import * as byConstant from './shiftsByConstant.ts';
+import type { Shifts } from './shiftsByConstant.ts';
 import { type HandlerChoice, type Handlers, readHigh, readLow, write } from './values.ts';
 
-type WideShift = typeof byConstant.shiftLeft8;
+type WideShift = keyof Shifts;
 
 /** Writes the operand back as it was: of 4 bytes in a register that clears the upper half. */
 function keep(cpu: Cpu, d: number, size: number): void {
@@ -30,8 +30,7 @@ function shift(
         keep(cpu, d, size);
       } else if (size >= 4) {
         op.low = count;
-        if (size === 8) wide8(cpu, op, d);
-        else wide4(cpu, op, d);
+        cpu.shifts[size === 8 ? wide8 : wide4](op, d);
       } else {
         short(cpu, d, size, count);
       }
@@ -251,9 +250,9 @@ const rotateWithoutFlags: HandlerChoice =
   };
 
 export const SHIFT_HANDLERS: Handlers = {
-  shl: shift(byConstant.shiftLeft8, byConstant.shiftLeft4, shortLeft),
-  shr: shift(byConstant.shiftRight8, byConstant.shiftRight4, shortRight),
-  sar: shift(byConstant.shiftArithmetic8, byConstant.shiftArithmetic4, shortArithmetic),
+  shl: shift('shiftLeft8', 'shiftLeft4', shortLeft),
+  shr: shift('shiftRight8', 'shiftRight4', shortRight),
+  sar: shift('shiftArithmetic8', 'shiftArithmetic4', shortArithmetic),
   rol: rotation(true),
   ror: rotation(false),
   rcl: rotationThroughCarry(true),
