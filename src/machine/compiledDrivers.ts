@@ -60,6 +60,7 @@ export class CompiledDrivers {
       },
       translate: () => -1,
       kpcr: () => 0,
+      images: this,
     });
     if (engine === null) throw new NdisboxError('INTERNAL', 'MachineCode made no engine');
     this.#engine = engine;

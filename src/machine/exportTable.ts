@@ -59,6 +59,8 @@ export class ExportTable {
 
   #addressOf(source: ExportSource, driver: Driver, name: string): Address | null {
     const target = this.#functionOf(source, driver, name);
+    // What only machine code can call has no declaration: it sees and changes registers.
+    if (target === null && source.module === 'ntoskrnl') return this.#code.exceptions.exportAt(name);
     return target === null ? null : this.#code.kernel.memory.callables.addressOf(target, driver);
   }
 
