@@ -179,6 +179,10 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     strand.below = outer;
     strand.name = entry.name;
     strand.spinning = 0;
+    // The seam has counted the handler already where it counts it.
+    const counted = !entry.declaration.hot && entry.declaration.waits === 'never' ? 1 : 0;
+    strand.handlersBelow = Math.max(0, kernel.synchronousDepth - counted);
+    strand.ownHandlers = counted + (synchronous ? 1 : 0);
     this.#prepareState();
     this.#current = strand;
     this.convention.enter(strand.stackHigh, this.#back, entry.kinds, args);
@@ -446,6 +450,8 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     );
     strand.synchronous = false;
     strand.below = null;
+    strand.handlersBelow = 0;
+    strand.ownHandlers = 0;
     const callback: DriverCallback = {
       declaration: { ...entry.declaration, waits: 'depends' } as CallbackDeclaration<never>,
       driver: entry.driver,

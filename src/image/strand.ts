@@ -42,6 +42,10 @@ export class Strand {
   synchronous = false;
   /** The activation of machine code above which it was entered, for stack walks. */
   below: Strand | null = null;
+  /** Handlers that may not wait, its own left out, that were running when it was entered. */
+  handlersBelow = 0;
+  /** How often it is counted itself. */
+  ownHandlers = 0;
   /** What was called, `MiniportInitializeEx of ringport.sys`. */
   name = '';
   /** Instructions since it last called the host, for the report of an endless loop. */

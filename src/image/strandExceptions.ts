@@ -92,6 +92,8 @@ export class StrandExceptions {
    * @throws what was raised where no frame of the strand handles it.
    */
   raise(strand: Strand, error: RaisedStatusError): void {
+    // Handlers that count themselves while they run are gone without having said so.
+    this.#kernel.synchronousDepth = strand.handlersBelow + strand.ownHandlers;
     const information = error instanceof GuestException ? error.information : [];
     const view = this.#view(strand);
     this.#settle(this.#dispatcher.raiseInCaller(view, error.status, information, error.message));
@@ -185,11 +187,13 @@ export class StrandExceptions {
 
   /** Whether somebody below the strand can handle an exception: machine code or a TypeScript driver. */
   #origin(strand: Strand): ExceptionStrand['origin'] {
-    const { scheduler, synchronousDepth, irql } = this.#kernel;
-    const own = strand.synchronous ? 1 : 0;
+    const { scheduler, irql } = this.#kernel;
     const { thread } = scheduler;
-    if (strand.below !== null || strand.nested.length > 0 || synchronousDepth > own) return 'typescript';
-    if (thread?.frames.some(({ kind }) => kind === 'typescript') === true) return 'typescript';
+    if (strand.below !== null || strand.nested.length > 0 || strand.handlersBelow > 0) return 'typescript';
+    // The scheduler marks handlers of TypeScript and of machine code alike; this strand's own is the last one.
+    const handlers = (thread?.frames ?? []).filter((frame) => frame.kind === 'typescript');
+    if (handlers.at(-1)?.name === strand.name) handlers.pop();
+    if (handlers.length > 0) return 'typescript';
     return thread !== null && irql < DISPATCH_LEVEL ? 'thread' : 'kernel';
   }
 

@@ -73,6 +73,8 @@ export interface Frame {
   readonly locals: object;
   /** Set where TypeScript awaits the procedure. */
   settle: ((value: number) => void) | null;
+  /** Set with `settle`: an exception that a callback raised and nobody above handled ends the procedure. */
+  fail: ((error: unknown) => void) | null;
 }
 
 /** Declares a procedure. */
@@ -88,7 +90,15 @@ export function procedure<C, L extends object, const S extends string = string>(
 export function createFrame<C, L extends object>(target: Procedure<C, L>, context: C, locals: L): Frame {
   // A frame forgets the types of its procedure; `context` and `locals` go back to that same procedure only.
   const forgetful = target as unknown as Procedure<unknown, object>;
-  return { kind: 'procedure', procedure: forgetful, context, state: 'start', locals, settle: null };
+  return {
+    kind: 'procedure',
+    procedure: forgetful,
+    context,
+    state: 'start',
+    locals,
+    settle: null,
+    fail: null,
+  };
 }
 
 /** The verbs, shared by all procedures: they keep nothing. */

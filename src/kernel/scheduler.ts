@@ -145,8 +145,9 @@ export class Scheduler {
     if (this.mustNotWait > 0) throw new MustSplitError(target.name);
     const thread = this.#callingThread(target.name);
     const frame = createFrame(target, context, locals);
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       frame.settle = resolve;
+      frame.fail = reject;
       thread.frames.push(frame);
       thread.inTypeScript = false;
       if (this.#deferring) this.#deferred = thread;

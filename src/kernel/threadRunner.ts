@@ -7,6 +7,7 @@
 import { NdisboxError } from './errors.ts';
 import type { Kernel } from './kernel.ts';
 import { type Frame, type StepResult, step, type WaitRequest } from './procedure.ts';
+import { RaisedStatusError } from './raisedStatus.ts';
 import type { Thread, TypeScriptActivation } from './thread.ts';
 
 /** Steps of one thread between two looks at other work; a thread that goes on longer is preempted at a step. */
@@ -51,9 +52,30 @@ export class ThreadRunner {
       }
       this.#host.finish(thread);
     } catch (error) {
-      this.#kernel.stopForError(error, `thread ${thread.id} (${thread.name})`);
-      this.#host.returnToken();
+      this.#raised(thread, error, `thread ${thread.id} (${thread.name})`);
     }
+  }
+
+  /**
+   * Something was thrown that nobody in the frames above has caught. A raised status goes on to whoever awaits a
+   * procedure further down; what that procedure and those above it had begun stays as it is, as in Windows, where
+   * the library has no handlers. Everything else, and what nobody awaits, stops the machine.
+   */
+  #raised(thread: Thread, error: unknown, where: string): void {
+    const { frames } = thread;
+    const index = frames.findLastIndex((frame) => frame.kind === 'procedure' && frame.fail !== null);
+    const awaited = frames[index];
+    if (!(error instanceof RaisedStatusError) || awaited?.kind !== 'procedure' || awaited.fail === null) {
+      this.#kernel.stopForError(error, where);
+      this.#host.returnToken();
+      return;
+    }
+    frames.length = index;
+    // Handlers that count themselves while they run are gone without having said so.
+    this.#kernel.synchronousDepth = 0;
+    thread.inTypeScript = frames.at(-1)?.kind === 'typescript';
+    awaited.fail(error);
+    if (!thread.inTypeScript) this.drive(thread);
   }
 
   /** Does what a state asked for; false when the thread cannot go on now. */
@@ -106,10 +128,7 @@ export class ThreadRunner {
       }
       value.then(
         (settled: unknown) => this.#returned(thread, activation, settled),
-        (error: unknown) => {
-          this.#kernel.stopForError(error, name);
-          this.#host.returnToken();
-        },
+        (error: unknown) => this.#raised(thread, error, name),
       );
       return false;
     }
@@ -137,8 +156,7 @@ export class ThreadRunner {
     try {
       this.#leave(thread, activation, value);
     } catch (error) {
-      this.#kernel.stopForError(error, activation.name);
-      return this.#host.returnToken();
+      return this.#raised(thread, error, activation.name);
     }
     this.drive(thread);
   }
