@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { constantModules } from './tables/constants.ts';
+import { requiredPointersModule } from './tables/requiredPointers.ts';
 import { structureModules } from './tables/structures.ts';
 
 const source = fileURLToPath(new URL('../src/', import.meta.url));
@@ -19,6 +20,7 @@ function generate(): Map<string, string> {
       ['structures', structureModules(floor)],
       ['constants', constantModules(floor)],
     ] as const;
+    files.set(join(floor, 'generated', 'requiredPointers.ts'), requiredPointersModule(floor));
     for (const [folder, texts] of modules) {
       for (const [file, text] of texts) files.set(join(floor, 'generated', folder, file), text);
     }

@@ -42,6 +42,10 @@ export const layouts: readonly Layout[] = read<Layout>('layouts').map((layout) =
   members: layout.members.filter((member) => !(member.in ?? '').includes('[')),
 }));
 export const constants: readonly ConstantFact[] = read<ConstantFact>('constants');
+/** Pointer parameters for which NULL has no documented meaning. */
+export const requiredPointers = read<{ readonly name: string; readonly parameters: readonly string[] }>(
+  'required-pointers',
+);
 export const ddis: readonly DdiFact[] = read<DdiFact>('ddi');
 
 /** Layouts by every name they go by: name, other names, tag. */

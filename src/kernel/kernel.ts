@@ -9,7 +9,7 @@ import type { MachineCodeHandlers } from './callback.ts';
 import { Clock } from './clock.ts';
 import type { Driver } from './driver.ts';
 import { BugCheckError, MachineStoppedError, NdisboxError } from './errors.ts';
-import { KMODE_EXCEPTION_NOT_HANDLED } from './generated/constants/bugCheck.ts';
+import { KMODE_EXCEPTION_NOT_HANDLED, PAGE_FAULT_IN_NONPAGED_AREA } from './generated/constants/bugCheck.ts';
 import type { Irql } from './irql.ts';
 import { RaisedStatusError } from './raisedStatus.ts';
 import { Random } from './random.ts';
@@ -50,6 +50,9 @@ const FINDING_LIMIT = 10_000;
 const RECENT_EVENTS = 32;
 /** Notes kept, with and without a trace. */
 const RECENT_NOTES = 10;
+
+/** What arrays and structures over memory say of an address that lies outside. */
+const OUT_OF_MEMORY_RANGE = /does not lie in|do not lie in|out of bounds|outside the bounds|outside of/;
 
 /** Something worth reading: who or what it is about, and the text. */
 export interface Note {
@@ -208,9 +211,11 @@ export class Kernel {
     if (this.stopReason !== null) return;
     if (error instanceof NdisboxError) return this.stop(error);
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    // What no check of arguments saw: a pointer inside of a structure that leads out of memory.
+    const fault = error instanceof RangeError && OUT_OF_MEMORY_RANGE.test(error.message);
     this.stop(
       new BugCheckError(
-        KMODE_EXCEPTION_NOT_HANDLED,
+        fault ? PAGE_FAULT_IN_NONPAGED_AREA : KMODE_EXCEPTION_NOT_HANDLED,
         error instanceof RaisedStatusError ? [error.status, ...error.details] : [0, 0, 0, 0],
         `an exception that nothing handles was thrown in ${where}: ${text}`,
         { cause: error },

@@ -14,7 +14,14 @@ import {
   parseImage,
   type UnknownImport,
 } from '../image/index.ts';
-import { type Driver, type Kernel, NdisboxError, pagesOf } from '../kernel/index.ts';
+import {
+  type Driver,
+  type Kernel,
+  kpcrOf,
+  NdisboxError,
+  pagesOf,
+  translateAddress,
+} from '../kernel/index.ts';
 import type { Address } from '../memory/index.ts';
 import { Engine } from '../x64/index.ts';
 import type { ImportParts } from './driverImports.ts';
@@ -58,8 +65,8 @@ export class CompiledDrivers {
         });
         return engine;
       },
-      translate: () => -1,
-      kpcr: () => 0,
+      translate: (low, high, size, access) => translateAddress(kernel, low, high, size, access),
+      kpcr: (processor) => kpcrOf(kernel, processor),
       images: this,
     });
     if (engine === null) throw new NdisboxError('INTERNAL', 'MachineCode made no engine');

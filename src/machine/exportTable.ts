@@ -5,16 +5,28 @@
 
 import { exportedFunction, type HostFunction, type ImportModule, type MachineCode } from '../image/index.ts';
 import * as kernelFunctions from '../kernel/functions.ts';
+import { requiredPointers as requiredByKernel } from '../kernel/generated/requiredPointers.ts';
 import {
   type AnyFunction,
+  type ArgumentFacts,
   type Driver,
   type FunctionDeclaration,
   isFunctionDeclaration,
   type Seam,
+  withCheckedArguments,
 } from '../kernel/index.ts';
 import type { Address } from '../memory/index.ts';
 import * as ndisFunctions from '../ndis/functions.ts';
+import { requiredPointers as requiredByNdis } from '../ndis/generated/requiredPointers.ts';
 import * as ringFunctions from './ring/ringFunctions.ts';
+import { structureNamed } from './structures.ts';
+
+/** What the pointers that machine code passes are checked by. */
+const argumentFacts: ArgumentFacts = {
+  structureOf: structureNamed,
+  isRequired: (name, parameter) =>
+    (requiredByKernel.get(name) ?? requiredByNdis.get(name))?.includes(parameter) === true,
+};
 
 /** A table of declarations with what their implementations work on. */
 interface ExportSource {
@@ -67,7 +79,8 @@ export class ExportTable {
   #functionOf(source: ExportSource, driver: Driver, name: string): HostFunction | null {
     const declaration = Object.hasOwn(source.declarations, name) ? source.declarations[name] : undefined;
     if (!isFunctionDeclaration(declaration)) return null;
-    const call: AnyFunction = this.#seam.machineFunction(declaration, source.context, driver);
+    const unchecked: AnyFunction = this.#seam.machineFunction(declaration, source.context, driver);
+    const call = withCheckedArguments(this.#code.kernel, declaration, argumentFacts, unchecked);
     return exportedFunction(
       declaration satisfies FunctionDeclaration<unknown, unknown>,
       call,

@@ -5,6 +5,7 @@
 
 import { type Address, KERNEL_WINDOW_HIGH } from './addressSpace.ts';
 import type { KernelMemory } from './memory.ts';
+import { scalars } from './scalar.ts';
 
 /** Bytes of UNICODE_STRING and of ANSI_STRING. */
 export const COUNTED_STRING_SIZE = 16;
@@ -111,7 +112,7 @@ function lengthOf(memory: KernelMemory, address: Address): number {
 
 function bufferOf(memory: KernelMemory, address: Address): Address {
   checkText(memory, address, COUNTED_STRING_SIZE);
-  return memory.data.getInt32(address + BUFFER, true);
+  return Number(scalars.pointer.read(memory, address + BUFFER));
 }
 
 function writeCounted(

@@ -3,7 +3,13 @@
  * cut. Implements the UNICODE_STRING page of wdm.h and the case rules of RtlUpcaseUnicodeChar.
  */
 
-import { type Address, type KernelMemory, poolType, readTerminatedUtf16 } from '../../memory/index.ts';
+import {
+  type Address,
+  type KernelMemory,
+  poolType,
+  readTerminatedUtf16,
+  scalars,
+} from '../../memory/index.ts';
 import type { Driver } from '../driver.ts';
 import {
   STATUS_BUFFER_OVERFLOW,
@@ -28,7 +34,7 @@ export const lengthOf = (memory: KernelMemory, string: Address): number =>
 export const maximumOf = (memory: KernelMemory, string: Address): number =>
   memory.data.getUint16(string + MAXIMUM_LENGTH, true);
 export const bufferOf = (memory: KernelMemory, string: Address): Address =>
-  memory.data.getInt32(string + BUFFER, true);
+  Number(scalars.pointer.read(memory, string + BUFFER));
 
 /** Writes the header of a counted string. */
 export function setString(

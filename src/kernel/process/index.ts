@@ -5,3 +5,5 @@ export * from './attach.ts';
 export * from './sharedData.ts';
 export * from './kpcr.ts';
 export * from './translate.ts';
+export * from './pageFault.ts';
+export * from './arguments.ts';
