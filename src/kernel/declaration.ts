@@ -101,7 +101,7 @@ export interface FunctionDeclaration<C, F> extends DeclarationFacts {
   /** Documented as a macro or inline function: TypeScript drivers import it, machine code never does. */
   readonly inline: boolean;
   /** Whether a call with these arguments returns an address of the user window; other pointers are kernel addresses. */
-  readonly userResult?: (args: readonly number[]) => boolean;
+  readonly userResult?: (args: readonly unknown[]) => boolean;
   /** @param context the kernel or the NDIS library of the machine. @param driver who imports the function. */
   readonly implement: (context: C, driver: Driver) => F;
 }
@@ -134,7 +134,7 @@ export interface CallbackDeclaration<F> extends DeclarationFacts {
 /** The parts of a function declaration that are written by hand. */
 export type FunctionSource<C, F> = DeclarationFacts & {
   readonly inline?: boolean;
-  readonly userResult?: (args: readonly number[]) => boolean;
+  readonly userResult?: (args: readonly unknown[]) => boolean;
   readonly implement: FunctionDeclaration<C, F>['implement'];
 };
 

@@ -15,7 +15,7 @@ import {
   type Seam,
   withCheckedArguments,
 } from '../kernel/index.ts';
-import type { Address } from '../memory/index.ts';
+import { type Address, USER_WINDOW_HIGH } from '../memory/index.ts';
 import * as ndisFunctions from '../ndis/functions.ts';
 import { requiredPointers as requiredByNdis } from '../ndis/generated/requiredPointers.ts';
 import * as ringFunctions from './ring/ringFunctions.ts';
@@ -80,11 +80,22 @@ export class ExportTable {
     const declaration = Object.hasOwn(source.declarations, name) ? source.declarations[name] : undefined;
     if (!isFunctionDeclaration(declaration)) return null;
     const unchecked: AnyFunction = this.#seam.machineFunction(declaration, source.context, driver);
-    const call = withCheckedArguments(this.#code.kernel, declaration, argumentFacts, unchecked);
+    const checked = withCheckedArguments(this.#code.kernel, declaration, argumentFacts, unchecked);
+    const { userResult } = declaration;
+    const call = userResult === undefined ? checked : withUserResult(checked, userResult);
     return exportedFunction(
       declaration satisfies FunctionDeclaration<unknown, unknown>,
       call,
       this.#code.convention,
     );
   }
+}
+
+/** Gives addresses of the user window whole, where the function returns such. */
+function withUserResult(call: AnyFunction, userResult: (args: readonly unknown[]) => boolean): AnyFunction {
+  return (...args) => {
+    const result = call(...args);
+    if (typeof result !== 'number' || result === 0 || !userResult(args)) return result;
+    return (BigInt(USER_WINDOW_HIGH) << 32n) | BigInt(result);
+  };
 }

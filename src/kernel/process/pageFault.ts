@@ -55,5 +55,5 @@ export function pageFault(kernel: Kernel, fault: FaultingAccess): never {
       `${text}; give the address of memory that the driver has`,
     );
   }
-  throw new RaisedStatusError(STATUS_ACCESS_VIOLATION, text);
+  throw new RaisedStatusError(STATUS_ACCESS_VIOLATION, text, [0, write, addressParameter(memory, address)]);
 }
