@@ -30,6 +30,9 @@ const SUPPORT = {
   traffic: ['support'],
 };
 
+/** Variants of drivers that do not come in all of them. */
+const VARIANTS_OF = { relay: ['checked', 'optimised'] };
+
 const LIBRARIES = { ntoskrnl: 'ntoskrnl.exe', hal: 'hal.dll', ndis: 'ndis.sys', ndisbox: 'ndisbox.sys' };
 
 /** Names of the drivers. */
@@ -137,7 +140,9 @@ export function build({
       work,
       out: out ?? join(root, 'fixtures'),
     };
-    for (const name of names) for (const variant of variants) buildDriver(name, variant, settings);
+    for (const name of names)
+      for (const variant of variants)
+        if (VARIANTS_OF[name]?.includes(variant) ?? true) buildDriver(name, variant, settings);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
