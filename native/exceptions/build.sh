@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds native/fixtures/exceptions.sys with Debian's clang-19 and lld-19.
+# Builds native/fixtures/exceptions.sys and guarded.sys with Debian's clang-19 and lld-19.
 set -euo pipefail
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -22,3 +22,9 @@ clang-19 --target=x86_64-pc-windows-msvc -ffreestanding -fasynchronous-unwind-ta
 lld-link-19 /nologo /driver /subsystem:native /entry:DriverEntry /nodefaultlib /brepro /out:../fixtures/exceptions.sys \
   "$work/exceptions.obj" "$work/ntoskrnl.lib"
 rm -f ../fixtures/exceptions.lib
+
+llvm-dlltool-19 -m i386:x86-64 -D ntoskrnl.exe -d ../lib/ntoskrnl.def -l "$work/kernel.lib"
+clang-19 --driver-mode=cl --target=x86_64-pc-windows-msvc /c /nologo /EHa /GS- /Zl /X /kernel /O2 /W4 /WX /std:c17 \
+  -fms-compatibility-version=19.40 /I ../include "/Fo$work/guarded.obj" -- guarded.c
+lld-link-19 /nologo /driver /machine:x64 /subsystem:native,10.0 /nodefaultlib /entry:DriverEntry /dynamicbase /release \
+  /Brepro /out:../fixtures/guarded.sys "$work/guarded.obj" "$work/kernel.lib"

@@ -106,7 +106,7 @@ export function formatDump(dump: Dump): string {
     `    ${dump.text}`,
     ...dump.parameters.map(
       ({ value, meaning }, index) =>
-        `    parameter ${index + 1}: ${hexadecimal(value)}${meaning === '' ? '' : `  ${meaning}`}`,
+        `    parameter ${index + 1}: ${parameterText(value)}${meaning === '' ? '' : `  ${meaning}`}`,
     ),
     `driver ${dump.driver}, processor ${dump.processor}, ${irqlName(dump.irql)}, time ${(dump.time / 1e7).toFixed(7)} s`,
     dump.thread === null ? 'no thread' : `thread ${dump.thread.id} (${dump.thread.name})`,
@@ -125,4 +125,10 @@ export function formatDump(dump: Dump): string {
 
 function section(title: string, lines: readonly string[] = []): string[] {
   return lines.length === 0 ? [] : [`${title}:`, ...lines.map((line) => `    ${line}`)];
+}
+
+/** Parameters are numbers: what has more than 32 bits is an address outside of the kernel's window, or a count. */
+function parameterText(value: number): string {
+  const isWide = value > 0xffff_ffff && Number.isSafeInteger(value);
+  return isWide ? `0x${value.toString(16).toUpperCase().padStart(16, '0')}` : hexadecimal(value);
 }

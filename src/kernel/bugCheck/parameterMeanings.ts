@@ -11,6 +11,32 @@ const meanings = new Map<number, readonly string[]>([
     ['exception code', 'address where it was raised', 'exception parameter 0', 'exception parameter 1'],
   ],
   [
+    codes.SYSTEM_THREAD_EXCEPTION_NOT_HANDLED,
+    [
+      'exception code',
+      'address where it was raised',
+      'address of the exception record',
+      'address of the context record',
+    ],
+  ],
+  [
+    codes.PAGE_FAULT_IN_NONPAGED_AREA,
+    ['address referenced', '0 read, 2 write, 10 execute', 'address of the instruction', 'kind of page fault'],
+  ],
+  [
+    codes.DRIVER_IRQL_NOT_LESS_OR_EQUAL,
+    ['address referenced', 'IRQL', '0 read, 1 write, 8 execute', 'address of the instruction'],
+  ],
+  [
+    codes.ATTEMPTED_WRITE_TO_READONLY_MEMORY,
+    ['address written to', 'page table entry', 'reserved', 'reserved'],
+  ],
+  [
+    codes.ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY,
+    ['address executed', 'page table entry', 'reserved', 'reserved'],
+  ],
+  [codes.UNEXPECTED_KERNEL_MODE_TRAP, ['8: double fault', 'reserved', 'reserved', 'reserved']],
+  [
     codes.IRQL_NOT_LESS_OR_EQUAL,
     ['address referenced', 'IRQL', 'kind of access', 'address of the instruction'],
   ],
