@@ -305,19 +305,23 @@ function dotProduct(format: Format): Handler {
           : 0n,
       );
     }
-    // Neighbours first.
-    let sums = products;
-    while (sums.length > 1) {
-      const next: bigint[] = [];
-      for (let i = 0; i < sums.length; i += 2)
-        next.push(calculate('add', format, state, sums[i], sums[i + 1]));
-      sums = next;
-    }
+    const sums = format === SINGLE ? fourSums(state, products) : twoSums(state, products);
     finish(cpu, state);
     for (let i = 0; i < lanes; i++) {
-      writeBits(cpu, format, d + i * format.bytes, (op.low & (1 << i)) !== 0 ? sums[0] : 0n);
+      writeBits(cpu, format, d + i * format.bytes, (op.low & (1 << i)) !== 0 ? sums[i] : 0n);
     }
   };
+}
+
+function twoSums(state: FloatState, products: readonly bigint[]): bigint[] {
+  const sum = calculate('add', DOUBLE, state, products[0], products[1]);
+  return [sum, sum];
+}
+
+/** Neighbours first. Each lane adds in an order of its own, which shows where several are not numbers. */
+function fourSums(state: FloatState, products: readonly bigint[]): bigint[] {
+  const pairs = products.map((product, i) => calculate('add', SINGLE, state, products[i ^ 1], product));
+  return pairs.map((pair, i) => calculate('add', SINGLE, state, pair, pairs[i ^ 2]));
 }
 
 export const FLOAT_HANDLERS: Handlers = {
