@@ -241,7 +241,7 @@ function approximation(operator: 'reciprocal' | 'reciprocalSquareRoot', scalar: 
       else if (root && value < 0) data.setInt32(to, Number(defaultNaN(SINGLE)), true);
       else {
         const result = Math.fround(root ? 1 / Math.sqrt(value) : 1 / value);
-        data.setFloat32(to, Math.abs(result) < SMALLEST[4] ? 0 * Math.sign(value) : result, true);
+        data.setFloat32(to, Math.abs(result) < SMALLEST[4] ? (value < 0 ? -0 : 0) : result, true);
         // Low bits are as little defined as processors leave them.
         data.setInt32(to, data.getInt32(to, true) & 0xffff_f000, true);
       }
