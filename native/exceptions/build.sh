@@ -9,6 +9,8 @@ LIBRARY ntoskrnl.exe
 EXPORTS
   ExRaiseStatus
   RtlRaiseException
+  RtlUnwind
+  _local_unwind
   RtlCaptureContext
   RtlLookupFunctionEntry
   RtlVirtualUnwind

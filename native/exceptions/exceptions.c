@@ -42,6 +42,9 @@ IMPORT void *RtlLookupFunctionEntry(ULONG64 ControlPc, ULONG64 *ImageBase, void 
 IMPORT void *RtlVirtualUnwind(ULONG Type, ULONG64 ImageBase, ULONG64 ControlPc, void *Entry, struct Context *Record,
                               void **HandlerData, ULONG64 *EstablisherFrame, void *Pointers);
 IMPORT void *RtlPcToFileHeader(void *Pc, void **Base);
+IMPORT void RtlUnwind(void *TargetFrame, void *TargetIp, struct ExceptionRecord *Record, void *Value);
+IMPORT void _local_unwind(void *TargetFrame, void *TargetIp);
+IMPORT int __C_specific_handler(struct ExceptionRecord *Record, void *Frame, struct Context *Context, void *Dispatcher);
 IMPORT unsigned short RtlCaptureStackBackTrace(ULONG Skip, ULONG Capture, void **Trace, ULONG *Hash);
 
 EXPORT ULONG events[256];
@@ -408,6 +411,72 @@ static NOINLINE ULONG countFrames(void) {
 EXPORT __attribute__((optnone)) NOINLINE ULONG frames(ULONG depth) {
   return depth == 0 ? countFrames() : frames(depth - 1) + 100;
 }
+
+/*
+ * A language handler in the image, as those that check stack cookies: it does its work, then hands over to that of C.
+ * In unwinding it is called as well.
+ */
+int checkingHandler(struct ExceptionRecord *record, void *frame, struct Context *context, void *dispatcher) {
+  note(70);
+  note(record->flags);
+  return __C_specific_handler(record, frame, context, dispatcher);
+}
+
+/* One that wants nothing. */
+int quietHandler(void) { return 1; }
+
+ULONG checked(ULONG status);
+ULONG passing(ULONG status);
+__asm__(".text\n"
+        ".globl checked\n.seh_proc checked\nchecked:\n"
+        "subq $0x28, %rsp\n.seh_stackalloc 0x28\n.seh_endprologue\n"
+        "checkedBegin:\ncallq passing\nnop\ncheckedEnd:\nxorl %eax, %eax\n"
+        "checkedTarget:\naddq $0x28, %rsp\nretq\n"
+        ".seh_handler checkingHandler, @unwind, @except\n.seh_handlerdata\n"
+        ".long 1, checkedBegin@IMGREL, checkedEnd@IMGREL, 1, checkedTarget@IMGREL\n"
+        ".text\n.seh_endproc\n"
+        ".globl passing\n.seh_proc passing\npassing:\n"
+        "subq $0x28, %rsp\n.seh_stackalloc 0x28\n.seh_endprologue\n"
+        "callq raiseFrom\nnop\naddq $0x28, %rsp\nretq\n"
+        ".seh_handler quietHandler, @unwind, @except\n.seh_handlerdata\n.text\n.seh_endproc\n");
+
+__attribute__((used)) NOINLINE void raiseFrom(ULONG status) {
+  __try {
+    RAISE(status);
+  } __finally {
+    note(71);
+  }
+}
+
+EXPORT ULONG ownHandler(ULONG status) { return checked(status); }
+
+/* A jump over frames, their __finally blocks run: what leaving a __finally block early comes down to. */
+void *landingFrame;
+extern char landingTarget[];
+ULONG landing(ULONG way);
+__asm__(".text\n"
+        ".globl landing\n.seh_proc landing\nlanding:\n"
+        "pushq %rbx\n.seh_pushreg %rbx\nsubq $0x20, %rsp\n.seh_stackalloc 0x20\n.seh_endprologue\n"
+        "movl $0x1111, %ebx\nmovq %rsp, landingFrame(%rip)\ncallq jumpOver\nmovl $1, %eax\nxorl %ebx, %ebx\n"
+        ".globl landingTarget\nlandingTarget:\naddl %ebx, %eax\naddq $0x20, %rsp\npopq %rbx\nretq\n"
+        ".seh_endproc\n");
+
+static NOINLINE void jump(ULONG way) {
+  __asm__ volatile("xorl %%ebx, %%ebx" ::: "rbx");
+  if (way == 0) _local_unwind(landingFrame, landingTarget);
+  RtlUnwind(landingFrame, landingTarget, NULL, (void *)(ULONG64)way);
+}
+
+__attribute__((used)) NOINLINE void jumpOver(ULONG way) {
+  __try {
+    jump(way);
+    __asm__ volatile("nop");
+  } __finally {
+    note(__abnormal_termination() ? 80 : 81);
+  }
+}
+
+EXPORT ULONG localUnwind(ULONG way) { return landing(way); }
 
 ULONG DriverEntry(void *DriverObject, void *RegistryPath) {
   (void)DriverObject;

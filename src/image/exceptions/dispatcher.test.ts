@@ -380,6 +380,30 @@ describe('functions of the kernel', () => {
   });
 });
 
+describe('language handlers', () => {
+  it('may be in the image and hand over to that of C', () => {
+    const runner = new Runner();
+    expect(runner.invoke('ownHandler', [0xc000_0050, 0])).toBe(0xc000_0050);
+    // Asked once in the search, then the block above runs, then it is the target of the unwind.
+    expect(runner.events).toEqual([70, 1, 71, 70, 1 | 2 | 0x20]);
+    expect(runner.strand.activations).toEqual([]);
+  });
+});
+
+describe('unwinding on demand', () => {
+  it('runs the blocks in between and goes on in the target frame with its registers and the value given', () => {
+    for (const [way, value] of [
+      [0, 0],
+      [5, 5],
+    ] as const) {
+      const runner = new Runner();
+      expect(runner.invoke('localUnwind', [way, 0])).toBe(0x1111 + value);
+      expect(runner.events).toEqual([80]);
+      expect(runner.strand.activations).toEqual([]);
+    }
+  });
+});
+
 describe('a stack walk', () => {
   it('goes through a filter and the dispatch to the code that raised', () => {
     const runner = new Runner();
@@ -408,6 +432,8 @@ const CASES: readonly [name: string, ...args: Argument[]][] = [
   ['deep', [5, 0], USER],
   ['continueRead', USER],
   ['frames', [2, 0]],
+  ['ownHandler', [0xc000_0050, 0]],
+  ['localUnwind', [5, 0]],
 ];
 
 describe('what is kept while an exception is handled', () => {
