@@ -199,6 +199,22 @@ EXPORT ULONG finallyWithout(void) {
   return 7;
 }
 
+/* The block around an __except that handles the exception runs at its own end only. */
+EXPORT ULONG enclosing(ULONG status) {
+  ULONG code = 0;
+  __try {
+    __try {
+      RAISE(status);
+    } __except (take(12)) {
+      code = __exception_code();
+    }
+    note(13);
+  } __finally {
+    note(__abnormal_termination() ? 93 : 14);
+  }
+  return code;
+}
+
 static NOINLINE int quietFilter(void) {
   __try {
     RAISE(0xc0000001);
@@ -457,9 +473,18 @@ ULONG landing(ULONG way);
 __asm__(".text\n"
         ".globl landing\n.seh_proc landing\nlanding:\n"
         "pushq %rbx\n.seh_pushreg %rbx\nsubq $0x20, %rsp\n.seh_stackalloc 0x20\n.seh_endprologue\n"
-        "movl $0x1111, %ebx\nmovq %rsp, landingFrame(%rip)\ncallq jumpOver\nmovl $1, %eax\nxorl %ebx, %ebx\n"
-        ".globl landingTarget\nlandingTarget:\naddl %ebx, %eax\naddq $0x20, %rsp\npopq %rbx\nretq\n"
-        ".seh_endproc\n");
+        "movl $0x1111, %ebx\nmovq %rsp, landingFrame(%rip)\nlandingBegin:\ncallq jumpOver\nnop\nlandingEnd:\n"
+        "movl $1, %eax\nxorl %ebx, %ebx\n"
+        ".globl landingTarget\nlandingTarget:\naddl %ebx, %eax\nlandingOuterEnd:\n"
+        "addq $0x20, %rsp\npopq %rbx\nretq\n"
+        ".seh_handler __C_specific_handler, @unwind, @except\n.seh_handlerdata\n"
+        /* The inner scope is left; the target lies within the outer one, which is not. */
+        ".long 2, landingBegin@IMGREL, landingEnd@IMGREL, noteInner@IMGREL, 0\n"
+        ".long landingBegin@IMGREL, landingOuterEnd@IMGREL, noteOuter@IMGREL, 0\n"
+        ".text\n.seh_endproc\n");
+
+__attribute__((used)) void noteInner(void) { note(82); }
+__attribute__((used)) void noteOuter(void) { note(83); }
 
 static NOINLINE void jump(ULONG way) {
   __asm__ volatile("xorl %%ebx, %%ebx" ::: "rbx");

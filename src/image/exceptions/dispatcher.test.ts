@@ -272,6 +272,12 @@ describe('raised statuses', () => {
     expect(runner.events).toEqual([1, 10, 11, 2, 3, 4]);
   });
 
+  it('leave the blocks around the handler alone until they end', () => {
+    const runner = new Runner();
+    expect(runner.invoke('enclosing', [0xc000_0008, 0])).toBe(0xc000_0008);
+    expect(runner.events).toEqual([12, 13, 14]);
+  });
+
   it('leave __finally blocks alone where nothing is raised', () => {
     const runner = new Runner();
     expect(runner.invoke('finallyWithout')).toBe(7);
@@ -398,7 +404,7 @@ describe('unwinding on demand', () => {
     ] as const) {
       const runner = new Runner();
       expect(runner.invoke('localUnwind', [way, 0])).toBe(0x1111 + value);
-      expect(runner.events).toEqual([80]);
+      expect(runner.events).toEqual([80, 82]);
       expect(runner.strand.activations).toEqual([]);
     }
   });
