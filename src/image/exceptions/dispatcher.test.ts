@@ -238,7 +238,7 @@ describe('exceptions of the processor', () => {
     expect(runner.strand.activations).toEqual([]);
   });
 
-  it.skip('keep the registers of the function that handles them', () => {
+  it('keep the registers of the function that handles them', () => {
     expect(new Runner().invoke('preserved', USER)).toBe(
       0x11 + 0x22 + 0x33 + 0x44 + 0x55 + 0x66 + 0x77 + 0x77 + 0x11,
     );
