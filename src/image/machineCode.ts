@@ -23,7 +23,7 @@ import {
   RaisedStatusError,
   raiseIrql,
 } from '../kernel/index.ts';
-import { type Address, KERNEL_WINDOW_HIGH, PAGE_EXECUTE } from '../memory/index.ts';
+import { type Address, CALLABLE_RANGE_START, KERNEL_WINDOW_HIGH, PAGE_EXECUTE } from '../memory/index.ts';
 import {
   type Access,
   CALL_RETURN,
@@ -59,6 +59,8 @@ export interface MachineCodeParts {
   /** Mapped images, whose data tells how their functions are unwound; none where it is left out. */
   readonly images?: MappedImages;
   readonly ports?: Pick<EngineHost, 'readPort' | 'writePort'>;
+  /** Instructions without a call of the host after which a loop counts as endless; default two thousand million. */
+  readonly spinLimit?: number | undefined;
 }
 
 /** Instructions between two looks at other work. */
@@ -70,8 +72,12 @@ const LONGEST_SLICE = 20_000;
 const ACCESSES_PER_PREEMPTION = 16;
 /** Instructions that count as one unit of 100 ns of machine time: a processor of 3 GHz at one per cycle or so. */
 const INSTRUCTIONS_PER_UNIT = 256;
-/** Instructions without a call of the host after which a loop counts as endless. */
+/** Instructions without a call of the host after which a loop counts as endless, unless the machine says otherwise. */
 const SPIN_LIMIT = 2_000_000_000;
+/** Machine time at DISPATCH_LEVEL after which the watchdog of DPCs stops Windows: 20 s in units of 100 ns. */
+const WATCHDOG_LIMIT = 200_000_000;
+/** A processor was kept at DISPATCH_LEVEL for too long. */
+const DPC_WATCHDOG_VIOLATION = 0x133;
 const WORD_FUEL = STATE_FUEL >> 2;
 const WORD_RIP = STATE_RIP >> 2;
 /** Deepest nesting of functions of the host and machine code; each level takes part of the host's own stack. */
@@ -102,6 +108,8 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   /** Fuel when machine time was last brought up to date. */
   #fuelMark = 0;
   #instructions = 0;
+  /** Instructions since the host's event loop was let run. */
+  #sinceHost = 0;
   #slice = 0;
   /** Machine code has just called, and nothing else has since. */
   #calling = false;
@@ -179,6 +187,8 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     strand.below = outer;
     strand.name = entry.name;
     strand.spinning = 0;
+    strand.holding = 0;
+    strand.raisedSince = -1;
     // The seam has counted the handler already where it counts it.
     const counted = !entry.declaration.hot && entry.declaration.waits === 'never' ? 1 : 0;
     strand.handlersBelow = Math.max(0, kernel.synchronousDepth - counted);
@@ -418,20 +428,53 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     return null;
   }
 
+  /** Code that keeps all others from running, or goes round without a call, does so for a bounded time only. */
   #checkSpinning(strand: Strand): void {
     const { kernel } = this;
+    const raised = kernel.irql >= DISPATCH_LEVEL;
     strand.spinning += this.#slice;
-    if (strand.spinning < SPIN_LIMIT) return;
-    const where = this.describe(kernel.memory.i32[WORD_RIP]);
-    const text = `${strand.name} ran ${SPIN_LIMIT / 1e6} million instructions without a call and spins at ${where}`;
-    if (kernel.irql >= DISPATCH_LEVEL) {
+    strand.holding = raised || strand.synchronous ? strand.holding + this.#slice : 0;
+    this.#sinceHost += this.#slice;
+    if (this.#sinceHost >= SLICE) {
+      this.#sinceHost = 0;
+      kernel.scheduler.hostIsDue = true;
+    }
+    if (raised) this.#checkWatchdog(strand);
+    else strand.raisedSince = -1;
+    const limit = this.#parts.spinLimit ?? SPIN_LIMIT;
+    if (strand.spinning < limit && strand.holding < limit) return;
+    const without = strand.spinning < limit ? 'letting anything else run' : 'a call';
+    const text = `${strand.name} ran ${limit / 1e6} million instructions without ${without} and spins at ${this.#whereNow()}`;
+    if (raised) {
       kernel.bugCheck(
-        0x133,
+        DPC_WATCHDOG_VIOLATION,
         [0, 0, 0, 0],
         `${text} at IRQL ${kernel.irql}; wait for an event instead of a flag`,
       );
     }
     throw new NdisboxError('ENDLESS_LOOP', `${text}; wait for an event instead of a flag`);
+  }
+
+  /** Code that stays at DISPATCH_LEVEL, whatever it calls there, keeps the processor from everything else. */
+  #checkWatchdog(strand: Strand): void {
+    const { kernel } = this;
+    if (strand.raisedSince === -1) strand.raisedSince = kernel.clock.now;
+    const time = kernel.clock.now - strand.raisedSince;
+    if (time < WATCHDOG_LIMIT) return;
+    kernel.bugCheck(
+      DPC_WATCHDOG_VIOLATION,
+      [1, 0, 0, 0],
+      `${strand.name} stayed at IRQL ${kernel.irql} for ${time / 1e7} seconds, now at ${this.#whereNow()}; lower the IRQL between pieces of work`,
+    );
+  }
+
+  /** Where machine code is, for people; where it is about to call the host, the place of the call too. */
+  #whereNow(): string {
+    const { i32, callables } = this.kernel.memory;
+    const rip = i32[WORD_RIP];
+    const target = rip >= CALLABLE_RANGE_START ? callables.valueAt(rip) : undefined;
+    if (!(target instanceof HostFunction)) return this.describe(rip);
+    return `the call of ${target.name} before ${this.describe(i32[this.convention.stackPointer >> 2])}`;
   }
 
   /** Names an address; replaced by the loader, which knows the images. */

@@ -50,6 +50,10 @@ export class Strand {
   name = '';
   /** Instructions since it last called the host, for the report of an endless loop. */
   spinning = 0;
+  /** Instructions since it last let anything else run, for the same. */
+  holding = 0;
+  /** Machine time since which it was seen at DISPATCH_LEVEL each time, -1 when it was not. */
+  raisedSince = -1;
   /** Exceptions that are being handled; written by them only. */
   readonly activations: Activation[] = [];
   /** Activations of machine code that share this strand's stack, outermost first; functions of the host lie between. */

@@ -49,6 +49,8 @@ export class Scheduler {
   /** Resolves when the thread that runs TypeScript code gives the token back. */
   #tokenReturned: (() => void) | null = null;
   #running = false;
+  /** Set by whoever keeps the processor for long: the event loop of the host runs before the next piece of work. */
+  hostIsDue = false;
 
   constructor(kernel: Kernel, processorCount: number) {
     this.#kernel = kernel;
@@ -211,7 +213,10 @@ export class Scheduler {
     this.#running = true;
     try {
       for (let turns = 1; ; turns++) {
-        if (turns % TURNS_PER_MACROTASK === 0) await macrotask();
+        if (this.hostIsDue || turns % TURNS_PER_MACROTASK === 0) {
+          this.hostIsDue = false;
+          await macrotask();
+        }
         if (this.#kernel.stopReason !== null) return 'stopped';
         if (done()) return 'done';
         if (!this.#fireTimer() && !this.dpcs.runOne()) {

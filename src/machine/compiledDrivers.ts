@@ -68,6 +68,7 @@ export class CompiledDrivers {
       translate: (low, high, size, access) => translateAddress(kernel, low, high, size, access),
       kpcr: (processor) => kpcrOf(kernel, processor),
       images: this,
+      spinLimit: parts.spinLimit,
     });
     if (engine === null) throw new NdisboxError('INTERNAL', 'MachineCode made no engine');
     this.#engine = engine;

@@ -26,6 +26,8 @@ export interface ImportParts {
   readonly rings: ringFunctions.RingHost;
   /** Compiled drivers may be preempted before any access to memory that others may see. */
   readonly exploreAccesses: boolean;
+  /** Instructions that machine code may run without a call. */
+  readonly spinLimit: number | undefined;
 }
 
 /** Makes the imports of `driver`. */

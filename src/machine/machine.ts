@@ -70,6 +70,11 @@ export interface MachineOptions extends KernelOptions, NdisOptions {
    * instructions.
    */
   readonly exploreAccesses?: boolean;
+  /**
+   * Instructions that a compiled driver may run without calling anything before it counts as an endless loop, and the
+   * machine stops; default 2,000,000,000.
+   */
+  readonly spinLimit?: number;
   /** Told of every import and callback that returned; for coverage. */
   readonly observe?: SeamObserver;
 }
@@ -137,6 +142,7 @@ export class Machine {
       },
       wireOf,
       exploreAccesses: options.exploreAccesses ?? false,
+      spinLimit: options.spinLimit,
       rings: new RingHost(this.kernel, this.ndis, wireOf),
     };
     attachRoutineSource(
@@ -170,7 +176,14 @@ export class Machine {
     for (const [value, data] of Object.entries(parameters)) key.set(value, data);
     const driver = this.#seam.createDriver(name);
     let status: NTSTATUS | null = null;
-    const entry = typeof image === 'function' ? this.#entryOf(image, driver) : (compiled?.map(driver) ?? 0);
+    let entry: Address | DRIVER_INITIALIZE;
+    try {
+      entry = typeof image === 'function' ? this.#entryOf(image, driver) : (compiled?.map(driver) ?? 0);
+    } catch (error) {
+      // Nothing of it was mapped; the name is free again.
+      driver.state = 'failed';
+      throw error;
+    }
     startLoadingDriver(this.kernel, driver, entry, (result) => {
       status = result;
     });

@@ -34,7 +34,14 @@ import {
   PAGE_NONE,
   PAGE_SIZE,
 } from '../../memory/index.ts';
-import { type Access, Decoder, type MemoryOperand, type ProcessorException, RCX } from '../../x64/index.ts';
+import {
+  type Access,
+  Decoder,
+  disassemble,
+  type MemoryOperand,
+  type ProcessorException,
+  RCX,
+} from '../../x64/index.ts';
 import { instructionPointer, isKernelMemory, MXCSR_WORD, type Registers } from '../unwind/index.ts';
 import { addressOf, type ExceptionDescription, hostNumber, wide } from './records.ts';
 
@@ -84,7 +91,7 @@ export function classifyFault(
     case 3:
       return raised(STATUS_BREAKPOINT, 'a breakpoint without a debugger', [0n]);
     case 6:
-      return raised(STATUS_ILLEGAL_INSTRUCTION, 'an instruction that this processor does not have');
+      return raised(STATUS_ILLEGAL_INSTRUCTION, illegalInstruction(situation.memory, registers));
     case 13:
       return raised(STATUS_ACCESS_VIOLATION, 'a general protection fault', [0n, 0xffff_ffff_ffff_ffffn]);
     case 14:
@@ -100,6 +107,13 @@ export function classifyFault(
     default:
       return null;
   }
+}
+
+/** Names what the processor does not have; rip was fetched, so it lies in memory. */
+function illegalInstruction(memory: KernelMemory, registers: Registers): string {
+  const instruction = new Decoder(memory).decode(instructionPointer(registers));
+  const name = instruction.reason === '' ? disassemble(instruction) : instruction.reason;
+  return `${name}, which this processor does not have,`;
 }
 
 function pageFault(
