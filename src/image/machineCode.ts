@@ -137,12 +137,15 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     const result = valueKind(declaration.parsed.returns);
     const name = `${declaration.role} of ${driver.name}`;
     const entry: Entry = { address, kinds, result, name, driver, declaration };
-    if (declaration.waits !== 'never') return (...args) => this.#enterWaiting(entry, args);
+    if (declaration.waits !== 'never') {
+      return gathered(kinds.length, (args) => this.#enterWaiting(entry, args));
+    }
     const { onWait } = declaration;
-    if (onWait === 'raise') return (...args) => this.#enterRaised(entry, args);
-    if (typeof onWait === 'string') return (...args) => this.#enter(entry, args, true);
-    return (...args) =>
-      onWait(args) === 'raise' ? this.#enterRaised(entry, args) : this.#enter(entry, args, true);
+    if (onWait === 'raise') return gathered(kinds.length, (args) => this.#enterRaised(entry, args));
+    if (typeof onWait === 'string') return gathered(kinds.length, (args) => this.#enter(entry, args, true));
+    return gathered(kinds.length, (args) =>
+      onWait(args) === 'raise' ? this.#enterRaised(entry, args) : this.#enter(entry, args, true),
+    );
   }
 
   /** Whether an address lies in a page with machine code. */
@@ -669,6 +672,53 @@ interface Entry {
   readonly name: string;
   readonly driver: Driver;
   readonly declaration: CallbackDeclaration<unknown>;
+}
+
+/**
+ * A function that hands its arguments over as a list: the same list at each call, because they are in registers before
+ * anything else can call. Gathering them anew would cost an allocation per packet.
+ */
+function gathered(count: number, enter: (args: readonly unknown[]) => unknown): AnyFunction {
+  const args: unknown[] = Array.from({ length: count }, () => 0);
+  switch (count) {
+    case 1:
+      return (a) => {
+        args[0] = a;
+        return enter(args);
+      };
+    case 2:
+      return (a, b) => {
+        args[0] = a;
+        args[1] = b;
+        return enter(args);
+      };
+    case 3:
+      return (a, b, c) => {
+        args[0] = a;
+        args[1] = b;
+        args[2] = c;
+        return enter(args);
+      };
+    case 4:
+      return (a, b, c, d) => {
+        args[0] = a;
+        args[1] = b;
+        args[2] = c;
+        args[3] = d;
+        return enter(args);
+      };
+    case 5:
+      return (a, b, c, d, e) => {
+        args[0] = a;
+        args[1] = b;
+        args[2] = c;
+        args[3] = d;
+        args[4] = e;
+        return enter(args);
+      };
+    default:
+      return (...given) => enter(given);
+  }
 }
 
 const splitThread = procedure<null, { readonly callback: DriverCallback }>('SplitThread', {
