@@ -149,6 +149,11 @@ export function differences(
       `flags ${flagsText(found.flags & mask)}, expected ${flagsText(expected.flags & mask)}, was ${flagsText(before.flags)}`,
     );
   }
+  if (expected.mxcsr !== found.mxcsr) {
+    wrong.push(
+      `mxcsr ${found.mxcsr.toString(16)}, expected ${expected.mxcsr.toString(16)}, was ${before.mxcsr.toString(16)}`,
+    );
+  }
   const approximate = each.forms.some((form: Form) => APPROXIMATE.test(form.operation.name));
   for (let register = 0; register < 16; register++) {
     const a = expected.xmm(register);

@@ -19,6 +19,7 @@ import {
   FloatState,
   type Format,
   INEXACT,
+  OPERAND_FLAGS,
   type Order,
   SINGLE,
 } from './softFloat.ts';
@@ -45,6 +46,8 @@ export function floatState(cpu: Cpu): FloatState {
 /** Keeps the flags that were raised. @throws Fault where one of them is not masked: then nothing may be written. */
 export function finish(cpu: Cpu, state: FloatState): void {
   if (state.raised === 0) return;
+  // What operands alone show comes first: where that is not masked, nothing has been computed.
+  if ((state.unmasked & OPERAND_FLAGS) !== 0) state.raised &= OPERAND_FLAGS;
   cpu.data.setInt32(STATE_MXCSR, state.control | state.raised, true);
   if (state.unmasked !== 0) throw new Fault(VECTOR_SIMD, 'execute', 0, KERNEL_WINDOW_HIGH, 0);
 }
@@ -157,11 +160,7 @@ function asOperand(format: Format, state: FloatState, bits: bigint): bigint {
 function extreme(wanted: Order, format: Format, scalar: boolean): Handler {
   return eachLane(format, scalar ? format.bytes : 16, (state, x, y) => {
     const order = compareFloats(format, state, x, y, true);
-    return order === wanted
-      ? asOperand(format, state, x)
-      : order === 'unordered'
-        ? y
-        : asOperand(format, state, y);
+    return asOperand(format, state, order === wanted ? x : y);
   });
 }
 
@@ -314,8 +313,7 @@ function dotProduct(format: Format): Handler {
 }
 
 function twoSums(state: FloatState, products: readonly bigint[]): bigint[] {
-  const sum = calculate('add', DOUBLE, state, products[0], products[1]);
-  return [sum, sum];
+  return products.map((product, i) => calculate('add', DOUBLE, state, product, products[i ^ 1]));
 }
 
 /** Neighbours first. Each lane adds in an order of its own, which shows where several are not numbers. */

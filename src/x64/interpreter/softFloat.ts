@@ -10,6 +10,8 @@ export const DIVIDE_BY_ZERO = 0x04;
 export const OVERFLOW = 0x08;
 export const UNDERFLOW = 0x10;
 export const INEXACT = 0x20;
+/** Flags that the operands show before anything is computed. */
+export const OPERAND_FLAGS = INVALID | DENORMAL | DIVIDE_BY_ZERO;
 export const DENORMALS_ARE_ZERO = 0x40;
 /** The masks are the flags, seven bits higher. */
 export const MASK_SHIFT = 7;
@@ -167,12 +169,14 @@ export function assemble(
       state.raised |= UNDERFLOW | INEXACT;
       return sign;
     }
-    if (!denormal.exact) state.raised |= INEXACT;
+    // Unmasked, the handler would get the result with its true exponent.
+    if (masked ? !denormal.exact : !rounded.exact) state.raised |= INEXACT;
     return sign | denormal.value;
   }
   const biased = at - lowest + 1;
   if (biased >= format.special) {
-    state.raised |= OVERFLOW | INEXACT;
+    const masked = (state.control & (OVERFLOW << MASK_SHIFT)) !== 0;
+    state.raised |= masked || !rounded.exact ? OVERFLOW | INEXACT : OVERFLOW;
     const toInfinity = mode === NEAREST || (mode === DOWN && negative) || (mode === UP && !negative);
     return sign | (toInfinity ? infinity(format) : infinity(format) - 1n);
   }
