@@ -13,7 +13,8 @@ export type Label = number;
 const MEANINGS = 512;
 
 export class Body {
-  readonly code = new Code();
+  /** Where instructions go; may be exchanged, so that a part is written later than what follows it. */
+  code = new Code();
   /** Index of the local for each meaning, -1 where none was used yet. */
   readonly #locals = new Int16Array(MEANINGS).fill(-1);
   readonly #types: number[] = [];

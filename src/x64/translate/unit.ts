@@ -45,7 +45,7 @@ export interface Unit {
   /** Direct call targets. */
   readonly callees: readonly Address[];
   readonly instructionCount: number;
-  /** First and last byte of jump tables in use, in pairs: the unit is void when they change. */
+  /** Jump tables in use: the unit is void when they change. */
   readonly tables: readonly JumpTable[];
 }
 
@@ -65,7 +65,7 @@ function endsRun(instruction: Instruction): boolean {
 function mustLeave(instruction: Instruction): boolean {
   const { control, name } = OPERATIONS[instruction.operationNumber];
   if (control === 'interrupt' || control === 'halt') return true;
-  return name === 'ret' && instruction.operands.length > 0;
+  return name === 'ret' ? instruction.operands.length > 0 : control === 'conditional' && name !== 'jcc';
 }
 
 function targetOf(instruction: Instruction): Address | null {
@@ -153,7 +153,7 @@ export function discover(entry: Address, isLoop: boolean, decode: Decode, read: 
       else {
         instructions.push(instruction);
         address += instruction.length;
-        if (endsRun(instruction)) terminator = terminatorOf(instruction, tables, indexOf);
+        if (endsRun(instruction)) terminator = terminatorOf(instructions, tables, indexOf);
       }
     }
     instructionCount += instructions.length;
@@ -164,17 +164,19 @@ export function discover(entry: Address, isLoop: boolean, decode: Decode, read: 
 }
 
 function terminatorOf(
-  instruction: Instruction,
+  instructions: readonly Instruction[],
   tables: ReadonlyMap<Address, JumpTable>,
   indexOf: (address: Address) => number,
 ): Terminator {
+  const instruction = instructions[instructions.length - 1];
   const target = targetOf(instruction);
   const nextAddress = instruction.address + instruction.length;
   if (instruction.operation === 'ret') return { kind: 'return' };
   if (instruction.operation === 'jmp') {
     if (target !== null) return { kind: 'jump', next: indexOf(target), address: target };
     const table = tables.get(instruction.address);
-    return table === undefined
+    // The number of the case is kept where the entry is loaded, which must be in the same block.
+    return table === undefined || !instructions.some(({ address }) => address === table.load)
       ? { kind: 'indirect' }
       : { kind: 'switch', table, targets: table.targets.map(indexOf) };
   }
