@@ -2,6 +2,7 @@
 
 export * from './addressSpace.ts';
 export * from './compareLayout.ts';
+export * from './engineArea.ts';
 export * from './fill.ts';
 export * from './hostValues.ts';
 export * from './layout.ts';

@@ -14,6 +14,7 @@ import {
   USER_WINDOW_HIGH,
 } from './addressSpace.ts';
 import { HostValues } from './hostValues.ts';
+import { PAGE_MAPS_SIZE, SHADOW_SIZE } from './engineArea.ts';
 import { addressFromHalves, highHalfOf, lowHalfOf, OpaqueValues, type UserSpace } from './pointer.ts';
 import { ViewCache } from './viewCache.ts';
 
@@ -28,6 +29,10 @@ export class KernelMemory {
   readonly memory: WebAssembly.Memory;
   /** Size in bytes. */
   readonly size: number;
+  /** Bytes of the WebAssembly memory behind `size`, which no guest address reaches, start here; see engineArea.ts. */
+  readonly engineArea: number;
+  /** Whether a shadow of all addresses lies there too: memory safety can be checked. */
+  readonly hasShadow: boolean;
   readonly u8: Uint8Array;
   readonly i8: Int8Array;
   readonly u16: Uint16Array;
@@ -51,8 +56,11 @@ export class KernelMemory {
   /** Which pages are user pages; none until the kernel supplies it. */
   userSpace: UserSpace = { isUser: () => false };
 
-  /** @param size bytes; a multiple of 64 KiB, at most 1 GiB so that addresses stay below the object range. */
-  constructor(size: number = 256 * 1024 * 1024) {
+  /**
+   * @param size bytes; a multiple of 64 KiB, at most 1 GiB so that addresses stay below the object range.
+   * @param options memorySafety: room for the shadow, 512 MiB of addresses of which only what is used takes memory.
+   */
+  constructor(size: number = 256 * 1024 * 1024, options: { readonly memorySafety?: boolean } = {}) {
     if (
       !Number.isInteger(size) ||
       size <= FIRST_MAPPED_ADDRESS ||
@@ -63,19 +71,21 @@ export class KernelMemory {
         `kernel memory of ${size} bytes: give a multiple of 65536 between 131072 and 1073741824`,
       );
     }
-    const pages = size / 0x1_0000;
+    this.hasShadow = options.memorySafety === true;
+    this.engineArea = size;
+    const pages = (size + PAGE_MAPS_SIZE + (this.hasShadow ? SHADOW_SIZE : 0)) / 0x1_0000;
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const buffer = this.memory.buffer;
     this.size = size;
-    this.u8 = new Uint8Array(buffer);
-    this.i8 = new Int8Array(buffer);
-    this.u16 = new Uint16Array(buffer);
-    this.i16 = new Int16Array(buffer);
-    this.u32 = new Uint32Array(buffer);
-    this.i32 = new Int32Array(buffer);
-    this.u64 = new BigUint64Array(buffer);
-    this.i64 = new BigInt64Array(buffer);
-    this.data = new DataView(buffer);
+    this.u8 = new Uint8Array(buffer, 0, size);
+    this.i8 = new Int8Array(buffer, 0, size);
+    this.u16 = new Uint16Array(buffer, 0, size / 2);
+    this.i16 = new Int16Array(buffer, 0, size / 2);
+    this.u32 = new Uint32Array(buffer, 0, size / 4);
+    this.i32 = new Int32Array(buffer, 0, size / 4);
+    this.u64 = new BigUint64Array(buffer, 0, size / 8);
+    this.i64 = new BigInt64Array(buffer, 0, size / 8);
+    this.data = new DataView(buffer, 0, size);
   }
 
   /** The number of the pointer stored at `at`, which must be aligned to 8 (pointer.ts: which numbers there are). */

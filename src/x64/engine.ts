@@ -17,6 +17,7 @@ import {
   OBSERVE_TRACE,
   type Tiers,
 } from './interpreter/index.ts';
+import { TranslatedTier } from './translate/tier.ts';
 
 export interface EngineOptions {
   /** Protections of pages; left out, all of memory may be read, written and executed. */
@@ -30,8 +31,9 @@ export interface EngineOptions {
    * begins with, so that a run that left with `preemption` goes on when it is called again.
    */
   readonly preemptBefore?: (point: AccessPoint) => boolean;
-  /** Faster tiers, and the counts after which they hear of hot code. */
-  readonly tiers?: Tiers;
+  /** Whether hot code is translated. True, unless instructions are traced or asked about. */
+  readonly translate?: boolean;
+  /** Counts after which code is hot. */
   readonly thresholds?: HotThresholds;
 }
 
@@ -44,10 +46,13 @@ const INTERPRETER_ONLY: Tiers = {
 
 /** Counts start at zero and are told at zero, so these are never reached in practice. */
 const NEVER: HotThresholds = { calls: 0, loops: 0 };
+const DEFAULT_THRESHOLDS: HotThresholds = { calls: 40, loops: 400 };
 
 export class Engine {
   readonly cpu: Cpu;
   readonly code: CodeCache;
+  /** The translated tier; null where everything is interpreted. */
+  readonly translated: TranslatedTier | null;
   readonly #execute: () => Exit;
 
   constructor(memory: KernelMemory, host: EngineHost, options: EngineOptions = {}) {
@@ -61,6 +66,7 @@ export class Engine {
       this.cpu.observing |= OBSERVE_PREEMPT;
       this.cpu.onAccess = options.preemptBefore;
     }
+    const translates = options.translate !== false && this.cpu.observing === 0;
     const decoder = new Decoder(
       memory,
       pages === null ? undefined : (address) => pages.firstFault(address, 1, EXECUTE) === -1,
@@ -68,10 +74,11 @@ export class Engine {
     this.code = new CodeCache(
       this.cpu,
       (address) => decoder.decode(address),
-      options.tiers === undefined ? NEVER : (options.thresholds ?? NEVER),
+      translates ? (options.thresholds ?? DEFAULT_THRESHOLDS) : NEVER,
     );
     this.cpu.code = this.code;
-    this.#execute = makeExecute(this.cpu, this.code, options.tiers ?? INTERPRETER_ONLY);
+    this.translated = translates ? new TranslatedTier(this.cpu, this.code) : null;
+    this.#execute = makeExecute(this.cpu, this.code, this.translated ?? INTERPRETER_ONLY);
   }
 
   /**

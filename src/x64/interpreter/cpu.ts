@@ -113,6 +113,8 @@ export class Cpu {
   /** Address of the instruction that is not asked about again: the run began with it. */
   resumedAt = -1;
   observing = 0;
+  /** Told of pages whose protection changed, or that hold code now or no more. */
+  readonly forgotten: ((first: number, count: number) => void)[] = [];
   onTrace: ((address: Address) => void) | null = null;
   onAccess: ((point: AccessPoint) => boolean) | null = null;
   code: CodeCache | null = null;
@@ -210,6 +212,7 @@ export class Cpu {
   /** Drops what is known of pages, because their protection changed or they hold code now. */
   forgetPages(first: number, count: number): void {
     this.fast.fill(0, first, first + count);
+    for (const watcher of this.forgotten) watcher(first, count);
   }
 
   #admit(at: Address, size: number, access: number, remember: boolean): void {

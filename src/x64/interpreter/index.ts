@@ -11,3 +11,4 @@ export {
 export { CODE_ENTRY, Op } from './op.ts';
 export { CodeCache, type CodeWatcher, type HotThresholds } from './codeCache.ts';
 export { ENTER_CONTINUE, ENTER_INTERPRET, makeExecute, type Tiers } from './loop.ts';
+export { executeSingle, NOT_SINGLE } from './single.ts';

@@ -17,6 +17,8 @@ export const REASON_STOP = 2;
 export const REASON_STACK = 3;
 /** A host function is done; the return address is still on the stack. */
 export const REASON_POP = 4;
+/** The registers are those of the instruction at rip: execution goes on there, translated or not. */
+export const REASON_CONTINUE = 5;
 
 /** Meanings of locals. */
 export const FUEL = OTHER_I32;

@@ -5,7 +5,7 @@
 
 import type { Instruction, Operand } from '../instruction.ts';
 import { FLAG_AF, FLAG_CF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, RAX, RDX } from '../state.ts';
-import { OPERATIONS } from '../table/index.ts';
+import { FORMS, OPERATIONS } from '../table/index.ts';
 
 /** Registers as bits: general ones from bit 0, XMM from bit 16. */
 export type Registers = number;
@@ -37,11 +37,11 @@ const CONDITION_FLAGS = [
   FLAG_SF | FLAG_OF | FLAG_ZF,
 ];
 
-/** Access of each operand where the table has several forms of an operation. */
-function accessOf(instruction: Instruction): string {
-  const { access, name } = OPERATIONS[instruction.operationNumber];
-  if (name === 'imul') return ['', 'r', 'xr', 'wrr'][instruction.operands.length];
-  return access;
+/** Access of each operand, one letter each. */
+export function accessOf(instruction: Instruction): string {
+  return instruction.form < 0
+    ? OPERATIONS[instruction.operationNumber].access
+    : FORMS[instruction.form].access;
 }
 
 function addressReads(operand: Operand): Registers {
