@@ -13,8 +13,8 @@ import {
   OPAQUE_RANGE_START,
   USER_WINDOW_HIGH,
 } from './addressSpace.ts';
-import { HostValues } from './hostValues.ts';
 import { PAGE_MAPS_SIZE, SHADOW_SIZE } from './engineArea.ts';
+import { HostValues } from './hostValues.ts';
 import { addressFromHalves, highHalfOf, lowHalfOf, OpaqueValues, type UserSpace } from './pointer.ts';
 import { ViewCache } from './viewCache.ts';
 

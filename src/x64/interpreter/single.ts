@@ -8,7 +8,15 @@ import type { Exit } from '../host.ts';
 import { STATE_FUEL } from '../state.ts';
 import type { CodeCache } from './codeCache.ts';
 import { type Cpu, Fault, Leave, PREEMPTION } from './cpu.ts';
-import { CODE_CHANGED, CODE_ENTRY, CODE_HANDLER, CODE_UNDECODED, IMMEDIATE_SLOT, type Op, PRE_NONE } from './op.ts';
+import {
+  CODE_CHANGED,
+  CODE_ENTRY,
+  CODE_HANDLER,
+  CODE_UNDECODED,
+  IMMEDIATE_SLOT,
+  type Op,
+  PRE_NONE,
+} from './op.ts';
 
 /** The instruction is not one that can be done alone: the main loop must do it. */
 export const NOT_SINGLE = 'notSingle';
@@ -49,4 +57,3 @@ export function executeSingle(cpu: Cpu, code: CodeCache, address: number): Exit 
     return { kind: 'preemption' };
   }
 }
-

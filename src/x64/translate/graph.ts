@@ -19,7 +19,7 @@ export interface Graph {
 /** @param successors of each node. */
 export function analyseGraph(successors: readonly (readonly number[])[]): Graph {
   const order = reversePostorder(successors);
-  const place = new Array<number>(successors.length).fill(-1);
+  const place = Array.from({ length: successors.length }, (): number => -1);
   order.forEach((node, index) => {
     place[node] = index;
   });
@@ -63,7 +63,7 @@ function dominators(
   place: readonly number[],
   predecessors: readonly (readonly number[])[],
 ): number[] {
-  const dominator = new Array<number>(place.length).fill(-1);
+  const dominator = Array.from({ length: place.length }, (): number => -1);
   dominator[0] = 0;
   const meet = (a: number, b: number) => {
     let left = a;

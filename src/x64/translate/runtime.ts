@@ -6,6 +6,7 @@
 import { FIRST_MAPPED_ADDRESS } from '../../memory/index.ts';
 import { R8, RAX, RCX, RDX, RSP, STATE_FUEL, STATE_RIP } from '../state.ts';
 import { Body, OTHER_I32, OTHER_I64 } from './body.ts';
+import type { Code } from './code.ts';
 import {
   type CheckMap,
   FUEL,
@@ -18,7 +19,6 @@ import {
   TYPE_RANGE,
   TYPES,
 } from './convention.ts';
-import type { Code } from './code.ts';
 import { moduleBytes } from './module.ts';
 import { op } from './opcodes.ts';
 
@@ -54,6 +54,8 @@ function enter(): Code {
     body.memory(op.i64Load, stateOf(register));
   };
   load(RSP);
+  // The function's own use of the state block leaves another one there.
+  body.tee(RSP);
   body.i32(0);
   body.memory(op.i32Load, STATE_FUEL);
   load(RCX);
@@ -79,12 +81,12 @@ function enter(): Code {
   body.get(RESULT);
   body.memory(op.i64Store, stateOf(RAX));
   body.i32(0);
-  body.i32(0);
-  body.memory(op.i32Load, stateOf(RSP));
+  body.get(RSP);
+  body.op(op.i32WrapI64);
   body.memory(op.i64Load, 0);
   body.memory(op.i64Store, STATE_RIP);
   body.i32(0);
-  load(RSP);
+  body.get(RSP);
   body.i64(8);
   body.op(op.i64Add);
   body.memory(op.i64Store, stateOf(RSP));
@@ -253,4 +255,3 @@ function checkShadow(body: Body, shadow: number): void {
   body.op(op.return);
   body.close();
 }
-

@@ -39,8 +39,8 @@ export class Structure {
     const count = successors.length;
     this.#isLoop = [];
     this.#isMerge = [];
-    this.#labels = new Array<Label>(count).fill(0);
-    this.#loopLabels = new Array<Label>(count).fill(0);
+    this.#labels = Array.from({ length: count }, (): number => 0);
+    this.#loopLabels = Array.from({ length: count }, (): number => 0);
     for (let block = 0; block < count; block++) {
       const forward = predecessors[block].filter((each) => place[each] < place[block]).length;
       this.#isLoop.push(forward < predecessors[block].length);

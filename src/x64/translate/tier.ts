@@ -3,13 +3,7 @@
  * them. Implements decisions 1 and 5 of the design: it depends on guest events only.
  */
 
-import {
-  type Address,
-  KERNEL_WINDOW_HIGH,
-  PAGE_EXECUTE,
-  PAGE_SIZE,
-  PAGE_WRITE,
-} from '../../memory/index.ts';
+import { type Address, KERNEL_WINDOW_HIGH, PAGE_EXECUTE, PAGE_SIZE, PAGE_WRITE } from '../../memory/index.ts';
 import { Decoder } from '../decode.ts';
 import { CALL_JUMP, CALL_RETURN, type Exit } from '../host.ts';
 import type { Instruction } from '../instruction.ts';
