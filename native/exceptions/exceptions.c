@@ -503,6 +503,41 @@ __attribute__((used)) NOINLINE void jumpOver(ULONG way) {
 
 EXPORT ULONG localUnwind(ULONG way) { return landing(way); }
 
+/* Functions of the host, and of others through it, called under a guard, with a block only, and in a filter. */
+typedef ULONG Function(ULONG64 argument);
+
+EXPORT ULONG guardedCall(Function *function, ULONG64 argument) {
+  __try {
+    return function(argument);
+  } __except (take(61)) {
+    return __exception_code();
+  }
+}
+
+EXPORT ULONG blockedCall(Function *function, ULONG64 argument) {
+  __try {
+    return function(argument);
+  } __finally {
+    note(62);
+  }
+}
+
+static NOINLINE int callAndTake(Function *function, ULONG64 argument) {
+  note(63);
+  note(function(argument));
+  return EXCEPTION_EXECUTE_HANDLER;
+}
+
+EXPORT ULONG filteredCall(Function *function, ULONG64 argument) {
+  __try {
+    RAISE(0xc0000061);
+  } __except (callAndTake(function, argument)) {
+    note(64);
+    return __exception_code();
+  }
+  return 0;
+}
+
 ULONG DriverEntry(void *DriverObject, void *RegistryPath) {
   (void)DriverObject;
   (void)RegistryPath;

@@ -1,5 +1,6 @@
 /** Module definitions from which import libraries are made: what ntoskrnl, hal and ndis export. */
 
+import { EXCEPTION_EXPORTS } from '../../src/image/index.ts';
 import * as ringFunctions from '../../src/machine/ring/ringFunctions.ts';
 import { declarations, isDeclared } from '../coverage/declared.ts';
 import { readFacts } from '../coverage/facts.ts';
@@ -62,6 +63,7 @@ export function definitions(): Map<string, string> {
     if (declaration.kind === 'function' && !declaration.inline)
       names[declaration.library].add(declaration.parsed.name);
   }
+  for (const name of EXCEPTION_EXPORTS.keys()) names.ntoskrnl.add(name);
   for (const one of functions) names[one.library].add(one.name);
   for (const [name, library] of handwrittenImports) names[library].add(name);
   for (const entry of readEntries()) {

@@ -56,12 +56,6 @@ const CONTEXT_XMM = 416;
 const RESTORED_FLAGS = 0xcd5;
 const FIXED_FLAGS = 0x202;
 
-/** The 64-bit form of a kernel address, NULL for 0. */
-export function pointerOf(address: Address): bigint {
-  if (address === 0) return 0n;
-  return (BigInt(KERNEL_WINDOW_HIGH >>> 0) << 32n) | BigInt(address >>> 0);
-}
-
 /** The 64-bit value of two halves. */
 export function wide(low: number, high: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
