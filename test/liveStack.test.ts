@@ -30,7 +30,7 @@ async function inside(...command: string[]): Promise<string> {
   return (await execute(program, args)).stdout;
 }
 
-describe('ndisbox run examples/tap.json', () => {
+describe('ndisbox run', () => {
   const folder = new CommandFolder();
 
   beforeAll(async () => {
@@ -42,27 +42,30 @@ describe('ndisbox run examples/tap.json', () => {
     if (canMakeNetworks()) await execute('ip', ['netns', 'del', NETWORK]);
   });
 
-  it('answers pings and UDP echo of the kernel, and comes down in order at Ctrl-C', {
-    timeout: 60_000,
-  }, async (context) => {
-    need(context, canMakeNetworks(), NETWORK_NEEDS);
-    const args = ['run', repositoryFile('examples/tap.json'), '--trace', 'trace', '--capture', 'hops'];
-    const command = folder.start(args, INSIDE);
-    await command.printed('running; Ctrl-C takes the stack down');
-    const ping = await inside('ping', '-c', '5', '-i', '0.2', '-W', '5', '192.0.2.2');
-    expect(ping).toContain('5 packets transmitted, 5 received, 0% packet loss');
-    expect(await inside('python3', '-c', UDP_ECHO)).toBe('echoed\n');
-    command.child.kill('SIGINT');
-    const { exitCode, stdout, stderr } = await command.result;
-    expect(stdout).toContain('└─ echo  Running');
-    expect(stdout).toMatch(/frames out .*5 ICMP echo reply, 4 UDP/);
-    expect(stdout).toContain('findings: none');
-    expect(stderr).toContain('taking the stack down');
-    expect(exitCode).toBe(0);
-    const trace = readFileSync(folder.file('trace'), 'utf8');
-    expect(trace).toMatch(/"kind":"hop","from":"mux1\.0","to":"echo"/);
-    expect(trace.trimEnd().split('\n').at(-1)).toContain('"to":"unloaded"');
-  });
+  const stacks = ['examples/tap.json', 'examples/tap-compiled.json'];
+  for (const stack of stacks) {
+    it(`${stack} answers pings and UDP echo of the kernel, and comes down in order at Ctrl-C`, {
+      timeout: 60_000,
+    }, async (context) => {
+      need(context, canMakeNetworks(), NETWORK_NEEDS);
+      const args = ['run', repositoryFile(stack), '--trace', 'trace', '--capture', 'hops'];
+      const command = folder.start(args, INSIDE);
+      await command.printed('running; Ctrl-C takes the stack down');
+      const ping = await inside('ping', '-c', '5', '-i', '0.2', '-W', '5', '192.0.2.2');
+      expect(ping).toContain('5 packets transmitted, 5 received, 0% packet loss');
+      expect(await inside('python3', '-c', UDP_ECHO)).toBe('echoed\n');
+      command.child.kill('SIGINT');
+      const { exitCode, stdout, stderr } = await command.result;
+      expect(stdout).toContain('└─ echo  Running');
+      expect(stdout).toMatch(/frames out .*5 ICMP echo reply, 4 UDP/);
+      expect(stdout).toContain('findings: none');
+      expect(stderr).toContain('taking the stack down');
+      expect(exitCode).toBe(0);
+      const trace = readFileSync(folder.file('trace'), 'utf8');
+      expect(trace).toMatch(/"kind":"hop","from":"mux1\.0","to":"echo"/);
+      expect(trace.trimEnd().split('\n').at(-1)).toContain('"to":"unloaded"');
+    });
+  }
 
   it('tells with a code when the device is taken', { timeout: 60_000 }, async (context) => {
     need(context, canMakeNetworks(), NETWORK_NEEDS);

@@ -35,6 +35,8 @@ export class Driver {
   readonly name: string;
   readonly bindCallback: CallbackBinder;
   state: DriverState = 'loading';
+  /** It is machine code, not TypeScript. */
+  compiled = false;
   /** The DRIVER_OBJECT. */
   driverObject: Address = 0;
   /** `\Registry\Machine\System\CurrentControlSet\Services\NAME` */

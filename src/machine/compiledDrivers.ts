@@ -96,6 +96,7 @@ export class CompiledDrivers {
     // The pages may have held another image before.
     this.#engine.forget(loaded.base, loaded.size);
     for (const note of image.notes) kernel.note(image.name, note);
+    driver.compiled = true;
     this.#images.set(driver, loaded);
     return loaded.entryPoint;
   }

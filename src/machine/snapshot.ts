@@ -33,6 +33,8 @@ export interface AdapterSnapshot {
 export interface DriverSnapshot {
   readonly name: string;
   readonly state: string;
+  /** It is machine code, not TypeScript. */
+  readonly compiled: boolean;
 }
 
 /** A machine as data. */
@@ -80,7 +82,7 @@ export function takeSnapshot(
   const { kernel } = ndis;
   return {
     timeMilliseconds: kernel.clock.now / 10_000,
-    drivers: drivers.map(({ name, state }) => ({ name, state })),
+    drivers: drivers.map(({ name, state, compiled }) => ({ name, state, compiled })),
     adapters: [...inventoryOf(ndis).adapters].map((adapter) => adapterSnapshot(adapter, wireName(adapter))),
     findings: [...kernel.findings],
     stopReason: kernel.stopReason?.message ?? '',

@@ -80,8 +80,9 @@ export class GrowingTree {
 
   /** Prints what is new or has changed since the last snapshot. */
   show(snapshot: MachineSnapshot): void {
-    for (const { name, state } of snapshot.drivers) {
-      this.#line(`driver ${name}`, `${this.#terminal.style('dim', 'driver')} ${name}  ${state}`, 0);
+    for (const { name, state, compiled } of snapshot.drivers) {
+      const kind = compiled ? 'compiled driver' : 'driver';
+      this.#line(`driver ${name}`, `${this.#terminal.style('dim', kind)} ${name}  ${state}`, 0);
     }
     for (const node of treeOf(snapshot, this.#terminal)) this.#node(node, 0);
   }
