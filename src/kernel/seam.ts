@@ -39,6 +39,12 @@ export type SeamObserver = (
   memory: KernelMemory,
 ) => void;
 
+/** Gets each crossing as a function that takes numbers, and gives the function to be called instead. */
+export interface SeamRelay {
+  import(declaration: AnyDeclaration<never>, driver: Driver, call: AnyFunction): AnyFunction;
+  callback(declaration: CallbackDeclaration<unknown>, driver: Driver, handler: AnyFunction): AnyFunction;
+}
+
 export interface SeamOptions {
   /** Check IRQL and arguments at every crossing; refuse calls of a stopped machine. */
   readonly checks: boolean;
@@ -48,6 +54,8 @@ export interface SeamOptions {
   readonly explore: boolean;
   /** Told of every import and callback that returned: for the coverage of the tests. */
   readonly observe?: SeamObserver | undefined;
+  /** Stands between TypeScript drivers and the kernel, both ways: for tests that send every call through machine code. */
+  readonly through?: SeamRelay | undefined;
   /** Asked before each call that may fail: true makes the call fail without running. */
   readonly fault?: ((driver: Driver, declaration: AnyDeclaration<never>) => number | null) | undefined;
 }
@@ -95,7 +103,11 @@ export class Seam {
 
   /** One import of `driver`. */
   importFunction<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
-    return this.#marshalled(declaration, driver, this.#wrapped(declaration, context, driver));
+    const call = this.#wrapped(declaration, context, driver);
+    const { through } = this.options;
+    const relayed =
+      through === undefined || declaration.inline ? call : through.import(declaration, driver, call);
+    return this.#marshalled(declaration, driver, relayed);
   }
 
   /** The function that takes numbers, with what the options of the seam ask for. */
@@ -299,12 +311,15 @@ export class Seam {
       throw new TypeError(`${declaration.role} of ${driver.name} is no function`);
     }
     let invoke = handler as AnyFunction;
-    const { checks, trace, explore, observe } = this.options;
+    const { checks, trace, explore, observe, through } = this.options;
     if (observe !== undefined) invoke = this.#observed(declaration, invoke, observe);
     if (!declaration.hot && declaration.waits === 'never') invoke = this.#synchronous(invoke);
     if (compiled !== null) {
       if (checks) invoke = this.#compiledEdge(driver, declaration, invoke);
-    } else if (!declaration.hot || checks) invoke = this.#callbackEdge(driver, declaration, invoke);
+    } else {
+      if (!declaration.hot || checks) invoke = this.#callbackEdge(driver, declaration, invoke);
+      if (through !== undefined) invoke = through.callback(declaration, driver, invoke);
+    }
     if (trace) invoke = this.#tracedCallback(driver, declaration, invoke);
     if (explore) invoke = this.#explored(invoke);
     // The driver registered the handler under this declaration; its documented parameters are what it takes.

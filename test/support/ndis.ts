@@ -33,6 +33,7 @@ import {
 import type { TraceEvent } from '../../src/trace/index.ts';
 import { createTestKernel, type TestKernel } from './kernel.ts';
 import { observe } from './observed.ts';
+import { relayFor } from './relay.ts';
 
 const structures = new Map<string, Structure<View, string>>(
   Object.entries({ ...kernelStructures, ...ndisStructures }) as [string, Structure<View, string>][],
@@ -88,7 +89,7 @@ export function createTestNdis(options: KernelOptions & { readonly ndis?: NdisOp
   const ndis = createNdis(kernel, options.ndis);
   const seam = new Seam(
     kernel,
-    { checks: true, trace: true, explore: (options.processors ?? 1) > 1, observe },
+    { checks: true, trace: true, explore: (options.processors ?? 1) > 1, observe, through: relayFor(kernel) },
     (name) => structures.get(name),
   );
   const createDriver = (name: string): TestDriver => {
