@@ -178,7 +178,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   /** Calls machine code. Gives its result, or a promise of it where it waits and the caller can. */
   #enter(entry: Entry, args: readonly unknown[], synchronous: boolean): unknown {
     const { kernel } = this;
-    if (kernel.stopReason !== null) kernel.refuse();
+    if (kernel.stopReason !== null && !kernel.stopping) kernel.refuse();
     this.#calling = false;
     if (this.#depth >= NESTING_LIMIT) this.#tooDeep(entry);
     const outer = this.#current;

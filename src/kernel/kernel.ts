@@ -84,6 +84,9 @@ export class Kernel {
   /** Calls machine code; null while no compiled driver was loaded. */
   machineCode: MachineCodeHandlers | null = null;
 
+  /** The machine is being stopped: the last callbacks of drivers run. */
+  stopping = false;
+
   /** How many handlers that may not wait run now, one inside the other: code in them cannot await a call. */
   synchronousDepth = 0;
 
@@ -195,7 +198,9 @@ export class Kernel {
         text: reason.message,
       });
     }
+    this.stopping = true;
     for (const listener of this.#stopListeners) listener(reason);
+    this.stopping = false;
   }
 
   /** Calls `listener` when the machine stops. The function it gives takes the listener away again. */

@@ -18,6 +18,7 @@ import {
 } from '../../src/kernel/index.ts';
 import type { TraceEvent } from '../../src/trace/index.ts';
 import { observe } from './observed.ts';
+import { relayFor } from './relay.ts';
 
 /** Code of a driver thread in a test. */
 export type TestBody = () => unknown;
@@ -73,9 +74,10 @@ export function createTestKernel<T extends Readonly<Record<string, unknown>>>(
   attachDevices(kernel);
   attachFiles(kernel);
   attachBugChecks(kernel);
+  const through = relayFor(kernel);
   const seam = new Seam(
     kernel,
-    { checks: true, trace: true, explore: (options.processors ?? 1) > 1, observe, ...options.seam },
+    { checks: true, trace: true, explore: (options.processors ?? 1) > 1, observe, through, ...options.seam },
     options.structures ?? (() => undefined),
   );
   const driver = seam.createDriver('testdriver');

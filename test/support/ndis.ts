@@ -33,7 +33,6 @@ import {
 import type { TraceEvent } from '../../src/trace/index.ts';
 import { createTestKernel, type TestKernel } from './kernel.ts';
 import { observe } from './observed.ts';
-import { relayFor } from './relay.ts';
 
 const structures = new Map<string, Structure<View, string>>(
   Object.entries({ ...kernelStructures, ...ndisStructures }) as [string, Structure<View, string>][],
@@ -89,7 +88,13 @@ export function createTestNdis(options: KernelOptions & { readonly ndis?: NdisOp
   const ndis = createNdis(kernel, options.ndis);
   const seam = new Seam(
     kernel,
-    { checks: true, trace: true, explore: (options.processors ?? 1) > 1, observe, through: relayFor(kernel) },
+    {
+      checks: true,
+      trace: true,
+      explore: (options.processors ?? 1) > 1,
+      observe,
+      through: base.seam.options.through,
+    },
     (name) => structures.get(name),
   );
   const createDriver = (name: string): TestDriver => {
