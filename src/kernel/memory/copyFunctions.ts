@@ -6,6 +6,7 @@
 import { type Address, type KernelMemory } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
 import type { Kernel } from '../kernel.ts';
+import { requireRange } from '../process/pageFault.ts';
 import type { Wide } from './poolFunctions.ts';
 
 /** Up to this many bytes a loop over words is faster than copyWithin. */
@@ -41,6 +42,44 @@ export function compareBytes(memory: KernelMemory, left: Address, right: Address
 
 const common = { irql: 'any', waits: 'never', since: '2000' } as const;
 
+/** A copy of ranges that lie in memory; wild addresses fault. */
+function checkedCopy(kernel: Kernel, name: string): (to: Address, from: Address, length: number) => void {
+  const { memory } = kernel;
+  const [reads, writes] = [`${name}: its source`, `${name}: its destination`];
+  return (to, from, length) => {
+    requireRange(kernel, reads, from, length, 'read');
+    requireRange(kernel, writes, to, length, 'write');
+    copyBytes(memory, to, from, length);
+  };
+}
+
+/** A fill of a range that lies in memory. */
+function checkedFill(kernel: Kernel, name: string): (to: Address, length: number, byte: number) => void {
+  const { u8 } = kernel.memory;
+  const writes = `${name}: its destination`;
+  return (to, length, byte) => {
+    requireRange(kernel, writes, to, length, 'write');
+    u8.fill(byte & 0xff, to, to + length);
+  };
+}
+
+/** A comparison of ranges that lie in memory. */
+function checkedComparison<R>(
+  kernel: Kernel,
+  name: string,
+  compare: typeof compareBytes,
+  result: (outcome: number) => R,
+): (left: Address, right: Address, length: Wide) => R {
+  const { memory } = kernel;
+  const reads = `${name}: its source`;
+  return (left, right, length) => {
+    const size = Number(length);
+    requireRange(kernel, reads, left, size, 'read');
+    requireRange(kernel, reads, right, size, 'read');
+    return result(compare(memory, left, right, size));
+  };
+}
+
 function declareCopy(name: string, page: string, inline: boolean) {
   return declareFunction('ntoskrnl', {
     ...common,
@@ -48,9 +87,9 @@ function declareCopy(name: string, page: string, inline: boolean) {
     prototype: `VOID ${name}(VOID *Destination, VOID *Source, SIZE_T Length)`,
     page,
     implement: (kernel: Kernel) => {
-      const { memory } = kernel;
+      const copy = checkedCopy(kernel, name);
       return (Destination: Address, Source: Address, Length: Wide) =>
-        copyBytes(memory, Destination, Source, Number(Length));
+        copy(Destination, Source, Number(Length));
     },
   });
 }
@@ -71,8 +110,9 @@ export const RtlZeroMemory = declareFunction('ntoskrnl', {
   ...common,
   prototype: 'VOID RtlZeroMemory(VOID *Destination, SIZE_T Length)',
   page: 'wdm/nf-wdm-rtlzeromemory',
-  implement: (kernel: Kernel) => (Destination: Address, Length: Wide) => {
-    kernel.memory.u8.fill(0, Destination, Destination + Number(Length));
+  implement: (kernel: Kernel) => {
+    const fill = checkedFill(kernel, 'RtlZeroMemory');
+    return (Destination: Address, Length: Wide) => fill(Destination, Number(Length), 0);
   },
 });
 
@@ -82,9 +122,12 @@ export const RtlSecureZeroMemory = declareFunction('ntoskrnl', {
   inline: true,
   prototype: 'PVOID RtlSecureZeroMemory(PVOID ptr, SIZE_T cnt)',
   page: 'wdm/nf-wdm-rtlsecurezeromemory',
-  implement: (kernel: Kernel) => (ptr: Address, cnt: Wide) => {
-    kernel.memory.u8.fill(0, ptr, ptr + Number(cnt));
-    return ptr;
+  implement: (kernel: Kernel) => {
+    const fill = checkedFill(kernel, 'RtlSecureZeroMemory');
+    return (ptr: Address, cnt: Wide) => {
+      fill(ptr, Number(cnt), 0);
+      return ptr;
+    };
   },
 });
 
@@ -93,8 +136,9 @@ export const RtlFillMemory = declareFunction('ntoskrnl', {
   ...common,
   prototype: 'VOID RtlFillMemory(VOID *Destination, SIZE_T Length, INT Fill)',
   page: 'wdm/nf-wdm-rtlfillmemory',
-  implement: (kernel: Kernel) => (Destination: Address, Length: Wide, Fill: number) => {
-    kernel.memory.u8.fill(Fill & 0xff, Destination, Destination + Number(Length));
+  implement: (kernel: Kernel) => {
+    const fill = checkedFill(kernel, 'RtlFillMemory');
+    return (Destination: Address, Length: Wide, Fill: number) => fill(Destination, Number(Length), Fill);
   },
 });
 
@@ -103,8 +147,7 @@ export const RtlCompareMemory = declareFunction('ntoskrnl', {
   ...common,
   prototype: 'SIZE_T RtlCompareMemory(VOID *Source1, VOID *Source2, SIZE_T Length)',
   page: 'wdm/nf-wdm-rtlcomparememory',
-  implement: (kernel: Kernel) => (Source1: Address, Source2: Address, Length: Wide) =>
-    equalBytes(kernel.memory, Source1, Source2, Math.min(Number(Length), kernel.memory.size)),
+  implement: (kernel: Kernel) => checkedComparison(kernel, 'RtlCompareMemory', equalBytes, (equal) => equal),
 });
 
 /** Whether two ranges are equal. wdm/nf-wdm-rtlequalmemory */
@@ -113,8 +156,8 @@ export const RtlEqualMemory = declareFunction('ntoskrnl', {
   inline: true,
   prototype: 'BOOLEAN RtlEqualMemory(VOID *Destination, VOID *Source, SIZE_T Length)',
   page: 'wdm/nf-wdm-rtlequalmemory',
-  implement: (kernel: Kernel) => (Destination: Address, Source: Address, Length: Wide) =>
-    compareBytes(kernel.memory, Destination, Source, Number(Length)) === 0 ? 1 : 0,
+  implement: (kernel: Kernel) =>
+    checkedComparison(kernel, 'RtlEqualMemory', compareBytes, (outcome) => (outcome === 0 ? 1 : 0)),
 });
 
 /** The C runtime's copy, which returns the destination. */
@@ -122,9 +165,12 @@ export const memcpy = declareFunction('ntoskrnl', {
   ...common,
   prototype: 'PVOID memcpy(VOID *dest, VOID *src, SIZE_T count)',
   page: 'wdm/nf-wdm-rtlcopymemory',
-  implement: (kernel: Kernel) => (dest: Address, src: Address, count: Wide) => {
-    copyBytes(kernel.memory, dest, src, Number(count));
-    return dest;
+  implement: (kernel: Kernel) => {
+    const copy = checkedCopy(kernel, 'memcpy');
+    return (dest: Address, src: Address, count: Wide) => {
+      copy(dest, src, Number(count));
+      return dest;
+    };
   },
 });
 
@@ -133,9 +179,12 @@ export const memmove = declareFunction('ntoskrnl', {
   ...common,
   prototype: 'PVOID memmove(VOID *dest, VOID *src, SIZE_T count)',
   page: 'wdm/nf-wdm-rtlmovememory',
-  implement: (kernel: Kernel) => (dest: Address, src: Address, count: Wide) => {
-    copyBytes(kernel.memory, dest, src, Number(count));
-    return dest;
+  implement: (kernel: Kernel) => {
+    const copy = checkedCopy(kernel, 'memmove');
+    return (dest: Address, src: Address, count: Wide) => {
+      copy(dest, src, Number(count));
+      return dest;
+    };
   },
 });
 
@@ -144,9 +193,12 @@ export const memset = declareFunction('ntoskrnl', {
   ...common,
   prototype: 'PVOID memset(VOID *dest, INT c, SIZE_T count)',
   page: 'wdm/nf-wdm-rtlfillmemory',
-  implement: (kernel: Kernel) => (dest: Address, c: number, count: Wide) => {
-    kernel.memory.u8.fill(c & 0xff, dest, dest + Number(count));
-    return dest;
+  implement: (kernel: Kernel) => {
+    const fill = checkedFill(kernel, 'memset');
+    return (dest: Address, c: number, count: Wide) => {
+      fill(dest, Number(count), c);
+      return dest;
+    };
   },
 });
 
@@ -155,6 +207,5 @@ export const memcmp = declareFunction('ntoskrnl', {
   ...common,
   prototype: 'INT memcmp(VOID *buffer1, VOID *buffer2, SIZE_T count)',
   page: 'wdm/nf-wdm-rtlequalmemory',
-  implement: (kernel: Kernel) => (buffer1: Address, buffer2: Address, count: Wide) =>
-    compareBytes(kernel.memory, buffer1, buffer2, Number(count)),
+  implement: (kernel: Kernel) => checkedComparison(kernel, 'memcmp', compareBytes, (outcome) => outcome),
 });

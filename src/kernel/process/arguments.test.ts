@@ -46,13 +46,17 @@ const rulesOf = (declaration: unknown) => argumentRules(declaration as AnyDeclar
 
 test('rules come from the declared types', () => {
   expect(rulesOf(functions.KeSetEvent)).toEqual([
-    { index: 0, name: 'Event', size: 24, counted: false, required: true },
+    { index: 0, name: 'Event', size: 24, counted: false, lengthIndex: -1, objects: false, required: true },
   ]);
   expect(rulesOf(functions.RtlInitUnicodeString).map(({ size, counted }) => [size, counted])).toEqual([
     [16, true],
     [2, false],
   ]);
-  expect(rulesOf(functions.KeWaitForSingleObject).map(({ name }) => name)).toEqual(['Timeout']);
+  expect(rulesOf(functions.KeWaitForSingleObject).map(({ name }) => name)).toEqual(['Object', 'Timeout']);
+  expect(rulesOf(functions.ZwSetValueKey).map(({ name, lengthIndex }) => [name, lengthIndex])).toEqual([
+    ['ValueName', -1],
+    ['Data', 5],
+  ]);
   expect(rulesOf(functions.PsGetThreadId)).toEqual([]);
   expect(rulesOf(functions.MmIsAddressValid)).toEqual([]);
 });
@@ -110,4 +114,45 @@ describe('a pointer to', () => {
     memory.i32[0x2_0008 >> 2] = memory.size - 4;
     expect(append(0x2_0000)).toBe('0x50');
   });
+
+  test('a buffer is there for its whole length', () => {
+    const { outcome, kernel } = setup();
+    const { size } = kernel.memory;
+    const set = (data: number, length: number) =>
+      outcome(functions.ZwSetValueKey, 4, 0x2_0000, 0, 3, data, length);
+    expect([set(0x2_0100, 16), set(0, 0), set(8, 0), set(8, 1)]).toEqual([
+      'called',
+      'called',
+      'called',
+      'raised',
+    ]);
+    expect(set(size - 16, 16)).toBe('called');
+    expect(set(size - 16, 17)).toBe('0x50');
+  });
+
+  test('what is waited for is memory or a thread', () => {
+    const { outcome, kernel } = setup();
+    const wait = (object: number) => outcome(functions.KeWaitForSingleObject, object, 0, 0, 0, 0);
+    expect(wait(kernel.createThreadObject(7))).toBe('called');
+    expect(wait(0x1234)).toBe('raised');
+  });
+});
+
+test.each([
+  ['memcpy', 0x2_0000, 8, 4],
+  ['memcpy', 8, 0x2_0000, 4],
+  ['memmove', 0x6000_0000, 0x2_0000, 4],
+  ['memset', 0x1000, 0, 0x200],
+  ['memset', -16, 0, 16],
+  ['memcmp', 0x2_0000, -16, 16],
+  ['RtlMoveMemory', -16, 0x2_0000, 16],
+  ['RtlZeroMemory', 0x1000, 16, 0],
+  ['RtlFillMemory', 0x1000, 16, 1],
+  ['RtlCompareMemory', 0x1000, 0x2_0000, 16],
+] as const)('%s faults for a range that is no memory and changes nothing', async (name, a, b, c) => {
+  const { kernel, driver, seam } = createTestKernel(functions);
+  const call = seam.importFunction<unknown>(functions[name] as AnyDeclaration, kernel, driver);
+  const before = kernel.memory.u8.slice();
+  expect(() => call(a, b, c)).toThrow();
+  expect(Buffer.compare(before, kernel.memory.u8)).toBe(0);
 });

@@ -24,6 +24,10 @@ export interface ArgumentRule {
   readonly size: number;
   /** Whether it points to a counted string, whose characters must be there as well. */
   readonly counted: boolean;
+  /** Index of the parameter with the number of bytes, for buffers of any length; -1 for structures. */
+  readonly lengthIndex: number;
+  /** Whether addresses of objects without bytes are legal too: threads that are waited for. */
+  readonly objects: boolean;
   /** Whether NULL faults as well, because the function documents no meaning for it. */
   readonly required: boolean;
 }
@@ -77,6 +81,25 @@ const OPAQUE =
   /^(K|E|RK)?(PROCESS|THREAD)$|^OBJECT_TYPE$|^EX_TIMER$|^IO_WORKITEM$|^EX_RUNDOWN_REF_CACHE_AWARE$/;
 /** Names of parameters that come back to the driver as they are, and that no function looks behind. */
 const CONTEXT = /Context$|^(ApcContext|SystemArgument[12]|Tag|CallbackAddress)$/;
+/** Bytes behind pointers whose type does not say it. */
+const PLAIN_SIZES: Readonly<Record<string, number>> = {
+  'ExUuidCreate.Uuid': 16,
+  'KeWaitForSingleObject.Object': 24,
+  'PsGetVersion.CSDVersion': 16,
+  'RtlGetVersion.lpVersionInformation': 276,
+  'RtlQueryRegistryValues.QueryTable': 56,
+  'RtlVerifyVersionInfo.VersionInfo': 284,
+  'WdmlibIoCreateDeviceSecure.DeviceClassGuid': 16,
+};
+/** Buffers whose length is not the parameter behind them. */
+const LENGTHS: Readonly<Record<string, string>> = {
+  'NdisGetDataBuffer.Storage': 'BytesNeeded',
+  'NdisWriteEventLogEntry.Data': 'DataSize',
+};
+/** Functions that take any address: they look at it themselves, or only keep it. */
+const ANY_ADDRESS =
+  /^(Io|Ndis)AllocateMdl$|^IoBuild|^ProbeFor|^MmSizeOfMdl$|^NdisM?Free|^MmFree|^MmMapLocked|^Rtl(Copy|Move|Fill|Zero|Compare)Memory|^mem/;
+const LENGTH_NAME = /^(Length|DataSize|Size|.*(Length|BufferSize))$/;
 /** Types of pointers by their names: a pointer to one points to 8 bytes. */
 const POINTER_TYPE = /^P(?!HYSICAL_|OOL_|OWER_)[A-Z]/;
 /** Structures of NDIS with a Header, which begins with their size. */
@@ -98,11 +121,15 @@ function argumentRule(
   if (match === null) return null;
   const target = match[1] ?? match[3];
   const levels = match[1] === undefined ? 1 + match[4].length : match[2].length;
-  const rule = { index, name, counted: false, required: facts.isRequired(functionName, name) };
+  const required = facts.isRequired(functionName, name);
+  const rule = { index, name, counted: false, lengthIndex: -1, objects: false, required };
+  const known = PLAIN_SIZES[`${functionName}.${name}`];
+  if (known !== undefined) return { ...rule, size: known, objects: name === 'Object' };
   if (levels > 1 || (match[1] !== undefined && POINTER_TYPE.test(target))) return { ...rule, size: 8 };
   if (OPAQUE.test(target)) return null;
   const scalar = SCALAR_SIZES[target];
-  if (scalar !== undefined) return scalar === 0 ? null : { ...rule, size: scalar };
+  if (scalar !== undefined && scalar > 0) return { ...rule, size: scalar };
+  if (scalar === 0) return null;
   if (/^(UNICODE|ANSI|NDIS|OEM)_STRING$/.test(target)) return { ...rule, size: 16, counted: true };
   const structure = facts.structureOf(target);
   if (structure === undefined) return null;
@@ -112,6 +139,25 @@ function argumentRule(
   };
 }
 
+/** A buffer of plain bytes with its length beside it; null for anything else. */
+function bufferRule(
+  functionName: string,
+  parameters: readonly Parameter[],
+  index: number,
+  facts: ArgumentFacts,
+): ArgumentRule | null {
+  const { name, type } = parameters[index];
+  if (!/^(PVOID|VOID ?\*)$/i.test(type) || ANY_ADDRESS.test(functionName)) return null;
+  const length = LENGTHS[`${functionName}.${name}`];
+  const lengthIndex =
+    length === undefined ? index + 1 : parameters.findIndex((parameter) => parameter.name === length);
+  const next = parameters[lengthIndex];
+  if (next === undefined || !/^(ULONG|UINT|SIZE_T)$/.test(next.type)) return null;
+  if (length === undefined && !LENGTH_NAME.test(next.name)) return null;
+  const required = facts.isRequired(functionName, name);
+  return { index, name, size: 1, counted: false, lengthIndex, objects: false, required };
+}
+
 /** The rules for the parameters of a function that have one. */
 export function argumentRules(
   declaration: FunctionDeclaration<unknown, unknown>,
@@ -119,7 +165,10 @@ export function argumentRules(
 ): ArgumentRule[] {
   const { name, parameters } = declaration.parsed;
   return parameters
-    .map((parameter, index) => argumentRule(name, parameter, index, facts))
+    .map(
+      (parameter, index) =>
+        argumentRule(name, parameter, index, facts) ?? bufferRule(name, parameters, index, facts),
+    )
     .filter((rule) => rule !== null);
 }
 
@@ -143,7 +192,27 @@ export class ArgumentChecker {
     if (typeof value !== 'number') return;
     if (value >= FIRST_MAPPED_ADDRESS && value + rule.size <= this.#limit) {
       if (rule.counted) this.#checkCounted(rule, value);
-    } else if (value !== 0 || rule.required) this.#fault(rule.name, value);
+    } else if (value !== 0 || rule.required) this.#beyondMemory(rule, value);
+  }
+
+  #beyondMemory(rule: ArgumentRule, value: Address): void {
+    const { memory } = this.#kernel;
+    if (rule.objects && memory.objects.valueAt(value) !== undefined) return;
+    this.#fault(rule.name, value);
+  }
+
+  /** Checks every argument of a call. */
+  checkAll(rules: readonly ArgumentRule[], args: readonly unknown[]): void {
+    for (const rule of rules) {
+      const value = args[rule.index];
+      if (rule.lengthIndex < 0) this.check(rule, value);
+      else if (typeof value === 'number') this.#checkBuffer(rule, value, Number(args[rule.lengthIndex]));
+    }
+  }
+
+  #checkBuffer(rule: ArgumentRule, value: Address, length: number): void {
+    if (length === 0 || (value === 0 && !rule.required)) return;
+    if (value < FIRST_MAPPED_ADDRESS || value + length > this.#limit) this.#fault(rule.name, value);
   }
 
   /** The characters of a counted string, as many as it says it has. */
@@ -182,9 +251,10 @@ export function withCheckedArguments(
   const [first, second] = rules;
   if (first === undefined) return call;
   const { parameters } = declaration.parsed;
-  if (parameters.length > 4 || rules.length > 2 || parameters.some(({ type }) => type === '...')) {
+  const variadic = parameters.some(({ type }) => type === '...');
+  if (parameters.length > 4 || rules.length > 2 || variadic || rules.some((rule) => rule.lengthIndex >= 0)) {
     return (...args) => {
-      for (const rule of rules) checker.check(rule, args[rule.index]);
+      checker.checkAll(rules, args);
       return call(...args);
     };
   }
@@ -197,20 +267,4 @@ export function withCheckedArguments(
 
 function pick(index: number, a: unknown, b: unknown, c: unknown, d: unknown): unknown {
   return index === 0 ? a : index === 1 ? b : index === 2 ? c : d;
-}
-
-/**
- * Requires that machine code may access a range of known length: for the functions whose length is a parameter.
- * Returns at once for an empty range. @param what `memcpy: Source`.
- */
-export function requireRange(
-  kernel: Kernel,
-  what: string,
-  address: Address,
-  length: number,
-  access: 'read' | 'write',
-): void {
-  if (length === 0) return;
-  if (address >= FIRST_MAPPED_ADDRESS && address + length <= kernel.memory.size) return;
-  pageFault(kernel, { what, address, access, library: false });
 }

@@ -4,7 +4,14 @@
  * exceptions of "Handling Exceptions" (windows-driver-docs-pr/kernel).
  */
 
-import { type Address, highHalfOf, type KernelMemory, lowHalfOf, pointerText } from '../../memory/index.ts';
+import {
+  type Address,
+  FIRST_MAPPED_ADDRESS,
+  highHalfOf,
+  type KernelMemory,
+  lowHalfOf,
+  pointerText,
+} from '../../memory/index.ts';
 import { DISPATCH_LEVEL } from '../generated/constants/basic.ts';
 import {
   DRIVER_IRQL_NOT_LESS_OR_EQUAL,
@@ -56,4 +63,20 @@ export function pageFault(kernel: Kernel, fault: FaultingAccess): never {
     );
   }
   throw new RaisedStatusError(STATUS_ACCESS_VIOLATION, text, [0, write, addressParameter(memory, address)]);
+}
+
+/**
+ * Requires that a range lies in memory: for the functions that take any address and a length.
+ * Returns at once for an empty range. @param what `memcpy: Source`.
+ */
+export function requireRange(
+  kernel: Kernel,
+  what: string,
+  address: Address,
+  length: number,
+  access: 'read' | 'write',
+): void {
+  if (length === 0) return;
+  if (address >= FIRST_MAPPED_ADDRESS && address + length <= kernel.memory.size) return;
+  pageFault(kernel, { what, address, access, library: false });
 }
