@@ -4,9 +4,11 @@
  * the coverage page all derive from the declaration. Implements decision 2 of the design.
  */
 
+import type { Address } from '../memory/index.ts';
 import type { Driver } from './driver.ts';
 import { APC_LEVEL, DISPATCH_LEVEL, HIGH_LEVEL, PASSIVE_LEVEL } from './generated/constants/basic.ts';
 import type { Irql } from './irql.ts';
+import type { Kernel } from './kernel.ts';
 
 /** The documented IRQL of a call. */
 export type IrqlRule =
@@ -163,4 +165,25 @@ export function declareCallback<F>(
     kind: 'callback',
     parsed: parsePrototype(source.prototype),
   };
+}
+
+/** A declared variable that a library exports. */
+export interface DataDeclaration {
+  readonly kind: 'data';
+  readonly library: Library;
+  readonly name: string;
+  /** Its C type, `POBJECT_TYPE`; an import points to it. */
+  readonly type: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Writes its first value. */
+  readonly initial: (kernel: Kernel, address: Address) => void;
+}
+
+/** Declares a variable that `library` exports. */
+export function declareData(
+  library: Library,
+  source: Omit<DataDeclaration, 'kind' | 'library'>,
+): DataDeclaration {
+  return { ...source, kind: 'data', library };
 }

@@ -42,8 +42,14 @@ type EdgeArguments<A extends readonly unknown[]> = { [K in keyof A]: EdgeArgumen
 /** The function that a TypeScript driver imports, for an implementation of type `F`. */
 export type Edge<F> = F extends (...args: infer A) => infer R ? (...args: EdgeArguments<A>) => R : never;
 
-/** The imports object that a table of declarations gives. */
-export type Imports<T> = {
+/** The imports object that a table of declarations gives: functions, and the addresses of variables. */
+export type Imports<T> = ImportedFunctions<T> & ImportedVariables<T>;
+
+type ImportedVariables<T> = {
+  readonly [K in keyof T as T[K] extends { readonly kind: 'data' } ? K : never]: Address;
+};
+
+type ImportedFunctions<T> = {
   readonly [K in keyof T as T[K] extends { readonly kind: 'function' } ? K : never]: T[K] extends {
     readonly implement: (...args: never[]) => infer F;
   }

@@ -2,6 +2,7 @@
 
 export * from './io/functions.ts';
 export * from './memory/functions.ts';
+export * from './objects/exportedVariables.ts';
 export * from './objects/objectAttributes.ts';
 export * from './objects/objectFunctions.ts';
 export * from './process/attach.ts';

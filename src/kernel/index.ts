@@ -35,5 +35,6 @@ export * from './statusName.ts';
 export * from './sync/index.ts';
 export * from './thread.ts';
 export * from './transientMemory.ts';
+export * from './variables.ts';
 export * from './waitableObject.ts';
 export * from './waits.ts';

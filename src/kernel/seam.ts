@@ -17,6 +17,7 @@ import type { TraceValue } from '../trace/index.ts';
 import type { DriverCallback } from './callback.ts';
 import {
   type CallbackDeclaration,
+  type DataDeclaration,
   type FunctionDeclaration,
   irqlRange,
   type Parameter,
@@ -27,6 +28,7 @@ import { irqlName } from './irql.ts';
 import type { Kernel } from './kernel.ts';
 import { type AnyFunction, edgeOfArity, lazyTable, numbersFirst } from './seamShapes.ts';
 import { TransientMemory } from './transientMemory.ts';
+import { isDataDeclaration, variableAddress } from './variables.ts';
 import { LibraryObject } from './waitableObject.ts';
 
 type AnyDeclaration<C> = FunctionDeclaration<C, unknown>;
@@ -94,8 +96,10 @@ export class Seam {
     context: C,
     driver: Driver,
   ): Imports<T> {
-    const table = lazyTable(declarations, isFunctionDeclaration, (declaration) =>
-      this.importFunction(declaration, context, driver),
+    const table = lazyTable(declarations, isImportable, (declaration) =>
+      declaration.kind === 'data'
+        ? variableAddress(this.kernel, declaration)
+        : this.importFunction(declaration, context, driver),
     );
     // Each property is made from the declaration of the same name, so it has the type Imports derives from it.
     return table as Imports<T>;
@@ -460,6 +464,10 @@ export class Seam {
 /** Whether an export of a table of functions is one, and not a callback, type or constant beside it. */
 export function isFunctionDeclaration(value: unknown): value is AnyDeclaration<unknown> {
   return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'function';
+}
+
+function isImportable(value: unknown): value is AnyDeclaration<unknown> | DataDeclaration {
+  return isFunctionDeclaration(value) || isDataDeclaration(value);
 }
 
 /** `PNDIS_BIND_PARAMETERS` and `NDIS_BIND_PARAMETERS*` point to `NDIS_BIND_PARAMETERS`. */

@@ -11,8 +11,10 @@ import {
   type ArgumentFacts,
   type Driver,
   type FunctionDeclaration,
+  isDataDeclaration,
   isFunctionDeclaration,
   type Seam,
+  variableAddress,
   withCheckedArguments,
 } from '../kernel/index.ts';
 import { type Address, USER_WINDOW_HIGH } from '../memory/index.ts';
@@ -70,6 +72,8 @@ export class ExportTable {
   }
 
   #addressOf(source: ExportSource, driver: Driver, name: string): Address | null {
+    const declaration = Object.hasOwn(source.declarations, name) ? source.declarations[name] : undefined;
+    if (isDataDeclaration(declaration)) return variableAddress(this.#code.kernel, declaration);
     const target = this.#functionOf(source, driver, name);
     // What only machine code can call has no declaration: it sees and changes registers.
     if (target === null && source.module === 'ntoskrnl') return this.#code.exceptions.exportAt(name);
