@@ -9,6 +9,7 @@ import {
   attachFiles,
   attachInputOutput,
   attachSynchronization,
+  attachSystemRoutines,
   createService,
   type DRIVER_INITIALIZE,
   type Driver,
@@ -52,7 +53,7 @@ import type { DriverImage } from './driverImage.ts';
 import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
 import { OpenedDevice } from './openedDevice.ts';
 import { RingHost } from './ring/ringFunctions.ts';
-import { routineSource } from './routineSource.ts';
+import { routineSource, systemRoutineSource } from './routineSource.ts';
 import { RunLoop } from './runLoop.ts';
 import { type MachineSnapshot, takeSnapshot } from './snapshot.ts';
 import { structureNamed } from './structures.ts';
@@ -148,6 +149,12 @@ export class Machine {
     attachRoutineSource(
       this.ndis,
       routineSource(this.#seam, this.ndis, (driver, name) => this.#compiled?.routine(driver, 'ndis', name)),
+    );
+    attachSystemRoutines(
+      this.kernel,
+      systemRoutineSource(this.#seam, this.kernel, (driver, name) =>
+        this.#compiled?.routine(driver, 'ntoskrnl', name),
+      ),
     );
   }
 

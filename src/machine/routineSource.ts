@@ -1,6 +1,18 @@
-/** Where NdisGetRoutineAddress finds the functions of ndis: made by the seam for the driver that asks. */
+/**
+ * Where NdisGetRoutineAddress and MmGetSystemRoutineAddress find what ndis and the kernel export: made by the seam for
+ * the driver that asks.
+ */
 
-import { type Driver, isFunctionDeclaration, type Seam } from '../kernel/index.ts';
+import * as kernelFunctions from '../kernel/functions.ts';
+import {
+  type Driver,
+  isDataDeclaration,
+  isFunctionDeclaration,
+  type Kernel,
+  type Seam,
+  type SystemRoutineSource,
+  variableAddress,
+} from '../kernel/index.ts';
 import * as functions from '../ndis/functions.ts';
 import type { NdisLibrary, RoutineSource } from '../ndis/index.ts';
 
@@ -18,5 +30,20 @@ export function routineSource(
     const declaration: unknown = exported.get(name);
     if (!isFunctionDeclaration(declaration) || declaration.inline) return null;
     return compiled(driver, name) ?? seam.importFunction(declaration, ndis, driver);
+  };
+}
+
+/** The exports of the kernel and the HAL by name; macros are none. @param compiled like that of `routineSource`. */
+export function systemRoutineSource(
+  seam: Seam,
+  kernel: Kernel,
+  compiled: (driver: Driver, name: string) => object | null | undefined,
+): SystemRoutineSource {
+  const exported = new Map<string, unknown>(Object.entries(kernelFunctions));
+  return (driver, name) => {
+    const declaration = exported.get(name);
+    if (isDataDeclaration(declaration)) return variableAddress(kernel, declaration);
+    if (!isFunctionDeclaration(declaration) || declaration.inline) return null;
+    return compiled(driver, name) ?? seam.importFunction(declaration, kernel, driver);
   };
 }

@@ -3,10 +3,11 @@
  * (ntddk.h). The formats are those of DbgPrint.
  */
 
-import type { Address } from '../../memory/index.ts';
+import { type Address, readTerminatedUtf16 } from '../../memory/index.ts';
 import type { OutPointer } from '../edge.ts';
 import { STATUS_SUCCESS } from '../generated/constants/ntstatus.ts';
 import type { Kernel } from '../kernel.ts';
+import { requireRange } from '../process/pageFault.ts';
 import type { NTSTATUS } from '../status.ts';
 import { synchronous } from '../sync/declare.ts';
 import { formatPrint, LONGEST_PRINT, type PrintArgument } from './printf.ts';
@@ -40,6 +41,7 @@ function argumentsOf(kernel: Kernel, list: Address, format: string): PrintArgume
 function write(kernel: Kernel, buffer: Address, room: number, text: string): number {
   const { u8 } = kernel.memory;
   const length = Math.min(text.length, room);
+  requireRange(kernel, 'a printf function: its buffer', buffer, Math.min(length + 1, room), 'write');
   for (let i = 0; i < length; i++) u8[buffer + i] = text.charCodeAt(i) & 0xff;
   if (length < room) u8[buffer + length] = 0;
   return text.length > room ? -1 : text.length;
@@ -120,6 +122,69 @@ export const _vsnprintf = synchronous(
     (buffer: OutPointer, count: number, format: NarrowText, argptr: OutPointer): number => {
       const text = narrow(kernel, format, LONGEST_TEXT);
       return write(kernel, buffer, count >>> 0, formatPrint(kernel, text, argumentsOf(kernel, argptr, text)));
+    },
+);
+
+/** Writes UTF-16 as `write` does. */
+function writeWide(kernel: Kernel, buffer: Address, room: number, text: string): number {
+  const { data } = kernel.memory;
+  const length = Math.min(text.length, room);
+  requireRange(kernel, 'a printf function: its buffer', buffer, Math.min(length + 1, room) * 2, 'write');
+  for (let i = 0; i < length; i++) data.setUint16(buffer + i * 2, text.charCodeAt(i), true);
+  if (length < room) data.setUint16(buffer + length * 2, 0, true);
+  return text.length > room ? -1 : text.length;
+}
+
+/** In a UTF-16 format the plain texts and characters are UTF-16, and the capital ones are not. */
+function narrowFormat(format: string): string {
+  return format.replace(
+    /%([-+ 0#]*(?:\*|\d+)?(?:\.(?:\*|\d+))?)([sScC])/g,
+    (_whole, options: string, kind: string) =>
+      kind === 's' || kind === 'c' ? `%${options}w${kind}` : `%${options}h${kind === 'C' ? 'c' : 'S'}`,
+  );
+}
+
+function wideFormat(kernel: Kernel, format: Address): string {
+  return narrowFormat(readTerminatedUtf16(kernel.memory, format, LONGEST_TEXT));
+}
+
+/** Formats UTF-16 into a buffer. @returns characters written without the zero. Any IRQL. */
+export const swprintf = synchronous(
+  'int swprintf(PWCHAR buffer, PCWSTR format, ...)',
+  'any',
+  '2000',
+  RUNTIME_PAGE,
+  (kernel) =>
+    (buffer: OutPointer, format: NarrowText, ...args: PrintArgument[]): number =>
+      writeWide(kernel, buffer, LONGEST_TEXT, formatPrint(kernel, wideFormat(kernel, format), args)),
+);
+
+/** Formats UTF-16 into a buffer of `count` characters. @returns -1 where the text does not fit. Any IRQL. */
+export const _snwprintf = synchronous(
+  'int _snwprintf(PWCHAR buffer, SIZE_T count, PCWSTR format, ...)',
+  'any',
+  '2000',
+  RUNTIME_PAGE,
+  (kernel) =>
+    (buffer: OutPointer, count: number, format: NarrowText, ...args: PrintArgument[]): number =>
+      writeWide(kernel, buffer, count >>> 0, formatPrint(kernel, wideFormat(kernel, format), args)),
+);
+
+/** The same; the arguments are a va_list. Any IRQL. */
+export const _vsnwprintf = synchronous(
+  'int _vsnwprintf(PWCHAR buffer, SIZE_T count, PCWSTR format, PVOID argptr)',
+  'any',
+  '2000',
+  RUNTIME_PAGE,
+  (kernel) =>
+    (buffer: OutPointer, count: number, format: NarrowText, argptr: OutPointer): number => {
+      const text = wideFormat(kernel, format);
+      return writeWide(
+        kernel,
+        buffer,
+        count >>> 0,
+        formatPrint(kernel, text, argumentsOf(kernel, argptr, text)),
+      );
     },
 );
 

@@ -11,3 +11,5 @@ export * from './bitFunctions.ts';
 export * from './versionFunctions.ts';
 export * from './poolInlineFunctions.ts';
 export * from './textFunctions.ts';
+export * from './cRuntime.ts';
+export * from './cRuntimeTexts.ts';

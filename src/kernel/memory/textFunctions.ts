@@ -12,6 +12,7 @@ import {
   STATUS_SUCCESS,
 } from '../generated/constants/ntstatus.ts';
 import type { Kernel } from '../kernel.ts';
+import { requireRange } from '../process/pageFault.ts';
 import {
   bufferOf,
   downcaseUnit,
@@ -169,7 +170,9 @@ export const strcpy = declareFunction('ntoskrnl', {
   prototype: 'PVOID strcpy(PVOID dest, PCSTR src)',
   page: 'wdm/nf-wdm-rtlinitansistring',
   implement: (kernel: Kernel) => (dest: Address, src: TextPointer) => {
-    kernel.memory.u8.copyWithin(dest, src, src + terminatedLength(kernel.memory, src) + 1);
+    const size = terminatedLength(kernel.memory, src) + 1;
+    requireRange(kernel, 'strcpy: its destination', dest, size, 'write');
+    kernel.memory.u8.copyWithin(dest, src, src + size);
     return dest;
   },
 });
@@ -203,6 +206,7 @@ export const _strupr = declareFunction('ntoskrnl', {
   page: 'wdm/nf-wdm-rtlupcaseunicodechar',
   implement: (kernel: Kernel) => (str: Address) => {
     const { u8 } = kernel.memory;
+    requireRange(kernel, '_strupr: its text', str, 1, 'write');
     const end = str + terminatedLength(kernel.memory, str);
     for (let at = str; at < end; at++) if (u8[at] >= 0x61 && u8[at] <= 0x7a) u8[at] -= 0x20;
     return str;

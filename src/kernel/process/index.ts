@@ -7,3 +7,4 @@ export * from './kpcr.ts';
 export * from './translate.ts';
 export * from './pageFault.ts';
 export * from './arguments.ts';
+export * from './processNotify.ts';

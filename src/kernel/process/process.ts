@@ -82,6 +82,12 @@ export class Process {
     pagesOf(this.#kernel).release(address, count);
   }
 
+  /** Gives all memory and mappings back. */
+  freeAll(): void {
+    for (const address of [...this.#ranges.keys()]) this.free(address);
+    this.#mappings.length = 0;
+  }
+
   /** Whether the program may access a range so; what lies outside of its memory is never accessible. */
   allows(address: Address, size: number, access: 'read' | 'write'): boolean {
     const pages = pagesOf(this.#kernel);
@@ -144,6 +150,15 @@ export class ProcessTable {
     };
   }
 
+  /** Told of every process that begins or ends; set by who tells drivers. */
+  changed: (process: Process, created: boolean) => void = () => {};
+
+  /** Ends a process of the host's: its memory goes. Its id and its object stay, as drivers may refer to them. */
+  end(process: Process): void {
+    process.freeAll();
+    this.changed(process, false);
+  }
+
   get all(): Iterable<Process> {
     return this.#processes.values();
   }
@@ -160,6 +175,7 @@ export class ProcessTable {
     this.#nextId += 4;
     this.#processes.set(process.id, process);
     this.#byObject.set(process.address, process);
+    this.changed(process, true);
     return process;
   }
 

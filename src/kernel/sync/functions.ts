@@ -22,3 +22,4 @@ export * from './timerFunctions.ts';
 export * from './exTimer.ts';
 export * from './wait.ts';
 export * from './workItemFunctions.ts';
+export * from './yield.ts';
