@@ -13,7 +13,7 @@ function setup() {
   const imports = seam.imports(functions, kernel, driver);
   const texts = {
     1: {
-      put(at: number, text: string): number {
+      put: (at: number, text: string): number => {
         for (let i = 0; i <= text.length; i++) memory.u8[at + i] = text.charCodeAt(i) || 0;
         return at;
       },
@@ -24,7 +24,7 @@ function setup() {
       },
     },
     2: {
-      put(at: number, text: string): number {
+      put: (at: number, text: string): number => {
         for (let i = 0; i <= text.length; i++) memory.u16[(at >> 1) + i] = text.charCodeAt(i) || 0;
         return at;
       },

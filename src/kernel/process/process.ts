@@ -84,7 +84,7 @@ export class Process {
 
   /** Gives all memory and mappings back. */
   freeAll(): void {
-    for (const address of [...this.#ranges.keys()]) this.free(address);
+    for (const address of this.#ranges.keys()) this.free(address);
     this.#mappings.length = 0;
   }
 

@@ -69,7 +69,7 @@ export const PsSetCreateProcessNotifyRoutine = synchronous(
     (NotifyRoutine: CallbackPointer<CREATE_PROCESS_NOTIFY_ROUTINE>, Remove: number | boolean): NTSTATUS => {
       const routines = routinesOf(kernel);
       const key = `process notify routine ${NotifyRoutine}`;
-      if (Boolean(Remove)) {
+      if (Remove !== 0 && Remove !== false) {
         if (!routines.delete(NotifyRoutine)) return STATUS_INVALID_PARAMETER;
         driver.disown(key);
         return STATUS_SUCCESS;
