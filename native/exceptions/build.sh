@@ -11,6 +11,7 @@ EXPORTS
   RtlRaiseException
   RtlUnwind
   _local_unwind
+  __chkstk
   RtlCaptureContext
   RtlLookupFunctionEntry
   RtlVirtualUnwind
@@ -19,7 +20,7 @@ EXPORTS
   __C_specific_handler
 DEF
 llvm-dlltool-19 -m i386:x86-64 -d "$work/ntoskrnl.def" -l "$work/ntoskrnl.lib"
-clang-19 --target=x86_64-pc-windows-msvc -ffreestanding -fasynchronous-unwind-tables -fno-stack-protector -mno-stack-arg-probe -O1 -Wall -Wextra \
+clang-19 --target=x86_64-pc-windows-msvc -ffreestanding -fasynchronous-unwind-tables -fno-stack-protector -O1 -Wall -Wextra \
   -Wno-missing-noreturn -c exceptions.c -o "$work/exceptions.obj"
 lld-link-19 /nologo /driver /subsystem:native /entry:DriverEntry /nodefaultlib /brepro /out:../fixtures/exceptions.sys \
   "$work/exceptions.obj" "$work/ntoskrnl.lib"

@@ -114,6 +114,31 @@ EXPORT ULONG catchStatus(ULONG status) {
   }
 }
 
+/* A call of what is no code. */
+EXPORT ULONG catchCall(void (*function)(void)) {
+  __try {
+    function();
+    note(94);
+    return 0;
+  } __except (note((ULONG)((struct ExceptionPointers *)__exception_info())->record->information[0]),
+              EXCEPTION_EXECUTE_HANDLER) {
+    return __exception_code();
+  }
+}
+
+/* Frames of a kilobyte until the stack is used up; with a page and more, which are asked for at once. */
+EXPORT __attribute__((optnone)) NOINLINE ULONG overflow(ULONG depth) {
+  volatile ULONG frame[256];
+  for (ULONG i = 0; i < 256; i++) frame[i] = depth;
+  return depth == 0xffffffff ? 0 : overflow(depth + 1) + frame[5];
+}
+
+EXPORT __attribute__((optnone)) NOINLINE ULONG large(ULONG value) {
+  volatile ULONG frame[0x1400];
+  frame[value] = value;
+  return value == 0 ? 0 : large(value - 1) + frame[value];
+}
+
 static int lookAt(struct ExceptionPointers *pointers) {
   note(pointers->record->code);
   note(pointers->record->count);

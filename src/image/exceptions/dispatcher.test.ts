@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY,
   DISPATCH_LEVEL,
   DRIVER_IRQL_NOT_LESS_OR_EQUAL,
   KMODE_EXCEPTION_NOT_HANDLED,
@@ -24,8 +25,8 @@ import {
   type Address,
   KERNEL_WINDOW_HIGH,
   KernelMemory,
-  PAGE_EXECUTE,
   PAGE_NONE,
+  PAGE_READ,
   PAGE_SIZE,
   Pages,
 } from '../../memory/index.ts';
@@ -35,6 +36,7 @@ import {
   type CallOutcome,
   Engine,
   type EngineHost,
+  type EngineOptions,
   RAX,
   RCX,
   RDX,
@@ -91,7 +93,7 @@ class Runner implements EngineHost {
   readonly #back: Address;
   #outcome: ExceptionOutcome | 'returned' = 'returned';
 
-  constructor(origin: StrandOrigin = 'thread') {
+  constructor(origin: StrandOrigin = 'thread', engine: Omit<EngineOptions, 'pages'> = {}) {
     const { memory } = this;
     const { callables } = memory;
     this.#back = callables.addressOf(new Back(), 'kernel');
@@ -109,7 +111,7 @@ class Runner implements EngineHost {
     const image = this.#image;
     const unwinder = new Unwinder(memory, { imageAt: (address) => (image.contains(address) ? image : null) });
     this.dispatcher = new ExceptionDispatcher(memory, unwinder);
-    this.engine = new Engine(memory, this, { pages: this.#pages });
+    this.engine = new Engine(memory, this, { pages: this.#pages, ...engine });
     const guard = this.#pages.allocate(STACK_PAGES + 1, PAGE_NONE);
     const stackLow = guard + PAGE_SIZE;
     this.#pages.protect(stackLow, STACK_PAGES, 3);
@@ -154,7 +156,7 @@ class Runner implements EngineHost {
         const where = this.dispatcher.describe(registers);
         const { irql, strand } = this;
         const protection = (address: Address): number =>
-          this.#pages.allows(address, 1, PAGE_EXECUTE) ? 5 : 0;
+          this.#pages.allows(address, 1, PAGE_READ) ? PAGE_READ : 0;
         const situation = { memory, irql, stackLow: strand.stackLow, protection };
         const fault = classifyFault(exit, registers, situation, where);
         if (fault === null) throw new AstrayError(`vector ${exit.vector}`);
@@ -258,6 +260,29 @@ describe('exceptions of the processor', () => {
     runner.irql = DISPATCH_LEVEL;
     expect(runner.invoke('catchRead', USER)).toMatchObject({ code: DRIVER_IRQL_NOT_LESS_OR_EQUAL });
     expect(runner.invoke('catchDivide', [1, 0], [0, 0])).toBe(STATUS_INTEGER_DIVIDE_BY_ZERO);
+  });
+});
+
+describe('calls', () => {
+  it('of NULL and of addresses of programs are caught as attempts to execute', () => {
+    const runner = new Runner();
+    expect(runner.invoke('catchCall', [0, 0])).toBe(STATUS_ACCESS_VIOLATION);
+    expect(runner.invoke('catchCall', USER)).toBe(STATUS_ACCESS_VIOLATION);
+    expect(runner.events).toEqual([8, 8]);
+  });
+
+  it('of kernel memory that is no code are not', () => {
+    expect(new Runner().invoke('catchCall', wild)).toMatchObject({ code: PAGE_FAULT_IN_NONPAGED_AREA });
+    const runner = new Runner();
+    const data: Argument = [runner.symbol('events'), KERNEL_WINDOW_HIGH];
+    expect(runner.invoke('catchCall', data)).toMatchObject({ code: ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY });
+  });
+
+  it('without end use up the stack', () => {
+    const overflow = { code: UNEXPECTED_KERNEL_MODE_TRAP, parameters: [8, 0, 0, 0] };
+    expect(new Runner().invoke('overflow', [0, 0])).toMatchObject(overflow);
+    expect(new Runner().invoke('large', [0, 0])).toBe(0);
+    expect(new Runner().invoke('large', [5, 0])).toMatchObject(overflow);
   });
 });
 
@@ -441,6 +466,22 @@ const CASES: readonly [name: string, ...args: Argument[]][] = [
   ['ownHandler', [0xc000_0050, 0]],
   ['localUnwind', [5, 0]],
 ];
+
+describe('translated code', () => {
+  it('has the same exceptions as interpreted code', () => {
+    let translated = 0;
+    for (const [name, ...args] of CASES) {
+      const runs = [{ translate: false }, { thresholds: { calls: 2, loops: 2 } }].map((engine) => {
+        const runner = new Runner('thread', engine);
+        const results = Array.from({ length: 12 }, () => runner.invoke(name, ...args));
+        translated += runner.engine.translated?.counts.functions ?? 0;
+        return { results, events: runner.events };
+      });
+      expect(runs[1], name).toEqual(runs[0]);
+    }
+    expect(translated).toBeGreaterThan(CASES.length);
+  });
+});
 
 describe('what is kept while an exception is handled', () => {
   it('is plain data', () => {

@@ -2,7 +2,7 @@
  * What the kernel exports for exceptions, for machine code only: these functions see and change registers. Implements
  * RtlLookupFunctionEntry, RtlVirtualUnwind, RtlUnwind, RtlUnwindEx, RtlRaiseException, RtlRaiseStatus,
  * RtlCaptureContext, RtlRestoreContext, RtlPcToFileHeader (winnt.h), RtlCaptureStackBackTrace (ntifs.h),
- * __C_specific_handler and _local_unwind. Arguments are in rcx, rdx, r8, r9 and on the stack.
+ * __C_specific_handler, _local_unwind and __chkstk. Arguments are in rcx, rdx, r8, r9 and on the stack.
  */
 
 import { STATUS_ACCESS_VIOLATION } from '../../kernel/index.ts';
@@ -30,7 +30,7 @@ import {
 } from './records.ts';
 import { raise } from './search.ts';
 import { unwindTo } from './secondPass.ts';
-import { type ExceptionOutcome, type ExceptionStrand, RUN, resume } from './strand.ts';
+import { type ExceptionOutcome, type ExceptionStrand, RUN, resume, stackOverflow } from './strand.ts';
 
 /** An export: the registers in memory are those at its first instruction. */
 export type MachineExport = (dispatcher: ExceptionDispatcher, strand: ExceptionStrand) => ExceptionOutcome;
@@ -268,6 +268,21 @@ const captureStackBackTrace = declare((call) => {
   return call.answer(addresses.length, false);
 });
 
+/**
+ * VOID __chkstk(VOID): touches the stack that the caller is about to allocate, rax bytes. Changes no register. Kernel
+ * stacks do not grow, so what is left is to see whether there is as much.
+ */
+const checkStack: MachineExport = (dispatcher, strand) => {
+  const caller = dispatcher.callerRegisters();
+  if (caller === null) return dispatcher.lostStack();
+  const room = stackPointer(caller) - strand.stackLow;
+  const wanted = (caller[RAX * 2 + 1] >>> 0) * 2 ** 32 + (caller[RAX * 2] >>> 0);
+  if (wanted > room)
+    return stackOverflow(caller, `${wanted} bytes of stack at ${dispatcher.describe(caller)}`);
+  writeRegisters(dispatcher.memory, caller);
+  return RUN;
+};
+
 /** The exports by name. */
 export const EXCEPTION_EXPORTS: ReadonlyMap<string, MachineExport> = new Map<string, MachineExport>([
   ['__C_specific_handler', (dispatcher, strand) => dispatcher.enterCSpecificHandler(strand)],
@@ -282,6 +297,7 @@ export const EXCEPTION_EXPORTS: ReadonlyMap<string, MachineExport> = new Map<str
   ['RtlRestoreContext', restoreContext],
   ['RtlPcToFileHeader', pcToFileHeader],
   ['RtlCaptureStackBackTrace', captureStackBackTrace],
+  ['__chkstk', checkStack],
 ]);
 
 /** The value behind the callable address of such an export. */
