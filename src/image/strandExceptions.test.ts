@@ -46,7 +46,8 @@ function createTest() {
   let image: LoadedImage | null = null;
   const code = new MachineCode({
     kernel,
-    createEngine: (host) => new Engine(memory, host, { pages: pagesOf(kernel), thresholds: { calls: 3, loops: 3 } }),
+    createEngine: (host) =>
+      new Engine(memory, host, { pages: pagesOf(kernel), thresholds: { calls: 3, loops: 3 } }),
     translate: () => -1,
     kpcr: () => 0,
     images: { imageAt: (address) => (image?.contains(address) === true ? image : null) },
