@@ -7,6 +7,7 @@ export * from './valueKinds.ts';
 export * from './convention.ts';
 export * from './thunks.ts';
 export * from './strand.ts';
+export * from './memorySafety.ts';
 export * from './machineCode.ts';
 export * from './unwind/index.ts';
 export * from './exceptions/index.ts';

@@ -22,6 +22,7 @@ import {
   procedure,
   RaisedStatusError,
   raiseIrql,
+  shadowOf,
 } from '../kernel/index.ts';
 import { type Address, CALLABLE_RANGE_START, KERNEL_WINDOW_HIGH, PAGE_EXECUTE } from '../memory/index.ts';
 import {
@@ -38,6 +39,7 @@ import {
   STATE_RIP,
 } from '../x64/index.ts';
 import { Convention } from './convention.ts';
+import { describeViolation } from './memorySafety.ts';
 import { type Leave, type Strand, StrandPool } from './strand.ts';
 import { StrandExceptions } from './strandExceptions.ts';
 import { HostFunction, plainFunction } from './thunks.ts';
@@ -78,8 +80,12 @@ const SPIN_LIMIT = 2_000_000_000;
 const WATCHDOG_LIMIT = 200_000_000;
 /** A processor was kept at DISPATCH_LEVEL for too long. */
 const DPC_WATCHDOG_VIOLATION = 0x133;
+/** Places of a call stack that the pool keeps for each block. */
+const STACK_TEXT_FRAMES = 6;
 const WORD_FUEL = STATE_FUEL >> 2;
 const WORD_RIP = STATE_RIP >> 2;
+/** The vector of a violation of memory safety; see `ProcessorException`. */
+const MEMORY_SAFETY = 0x101;
 /** Deepest nesting of functions of the host and machine code; each level takes part of the host's own stack. */
 const NESTING_LIMIT = 200;
 const DEFAULT_FLAGS = 0x202;
@@ -120,7 +126,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     this.kernel = parts.kernel;
     this.convention = new Convention(parts.kernel.memory);
     this.#engine = parts.createEngine(this);
-    this.#strands = new StrandPool(parts.kernel.memory, pagesOf(parts.kernel));
+    this.#strands = new StrandPool(parts.kernel.memory, pagesOf(parts.kernel), shadowOf(parts.kernel));
     this.#back = parts.kernel.memory.callables.addressOf(new ReturnMark(), 'kernel');
     this.exceptions = new StrandExceptions(parts.kernel, parts.images ?? { imageAt: () => null }, this.#back);
   }
@@ -607,6 +613,10 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     return this.isCode(back) ? this.describe(back) : undefined;
   }
 
+  stackText(): string {
+    return this.#current === null ? '' : this.exceptions.stackText(this.#current, STACK_TEXT_FRAMES);
+  }
+
   readIrql(): number {
     return this.kernel.irql;
   }
@@ -656,6 +666,12 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   #exception(strand: Strand, exit: Exit & { readonly kind: 'exception' }): void {
     const { kernel } = this;
     const rip = kernel.memory.i32[WORD_RIP];
+    const shadow = shadowOf(kernel);
+    if (shadow !== null && exit.vector === MEMORY_SAFETY) {
+      const nameOf = (address: Address) => this.describe(address);
+      const violation = describeViolation(kernel, shadow, exit, rip, this.describe(rip), nameOf);
+      kernel.bugCheck(violation.code, violation.parameters, `${strand.name}: ${violation.text}`);
+    }
     kernel.bugCheck(
       exit.vector === 14 ? 0x50 : 0x1e,
       [exit.low, exit.access === 'write' ? 2 : 0, rip, exit.vector],

@@ -11,6 +11,7 @@ import {
   PAGE_READ_WRITE,
   PAGE_SIZE,
   type Pages,
+  type Shadow,
 } from '../memory/index.ts';
 import { STATE, STATE_SIZE } from '../x64/index.ts';
 import type { Activation } from './exceptions/index.ts';
@@ -72,10 +73,13 @@ export class Strand {
 export class StrandPool {
   readonly #memory: KernelMemory;
   readonly #pages: Pages;
+  /** Told which stacks are in use; null where memory safety is not checked. */
+  readonly #shadow: Shadow | null;
   readonly #free: Strand[] = [];
   #count = 0;
 
-  constructor(memory: KernelMemory, pages: Pages) {
+  constructor(memory: KernelMemory, pages: Pages, shadow: Shadow | null) {
+    this.#shadow = shadow;
     this.#memory = memory;
     this.#pages = pages;
   }
@@ -83,7 +87,10 @@ export class StrandPool {
   /** A strand with an empty stack, or null when STRAND_LIMIT are in use or memory is out. */
   take(): Strand | null {
     const free = this.#free.pop();
-    if (free !== undefined) return free;
+    if (free !== undefined) {
+      this.#shadow?.allow(free.stackLow, KERNEL_STACK_SIZE);
+      return free;
+    }
     if (this.#count >= STRAND_LIMIT) return null;
     const pages = KERNEL_STACK_SIZE / PAGE_SIZE;
     // A page that nobody may touch on either side: a stack that overflows hits it.
@@ -95,6 +102,7 @@ export class StrandPool {
   }
 
   give(strand: Strand): void {
+    this.#shadow?.forbid(strand.stackLow, KERNEL_STACK_SIZE, 'emptyStack');
     strand.below = null;
     strand.activations.length = 0;
     strand.nested.length = 0;

@@ -38,6 +38,7 @@ import {
   readRegisters,
   ripIsKernel,
   Unwinder,
+  walkStack,
 } from './unwind/index.ts';
 
 export class StrandExceptions {
@@ -134,6 +135,14 @@ export class StrandExceptions {
     const { memory } = this.#kernel;
     const innermost = this.#stoppedAt ?? readRegisters(memory);
     return reportMachineCode(this.unwinder, this.#chain(current, innermost));
+  }
+
+  /** The call stack in one line, innermost first, at most `limit` places in machine code. */
+  stackText(current: Strand, limit: number): string {
+    const [innermost] = this.#chain(current, readRegisters(this.#kernel.memory));
+    return walkStack(this.unwinder, innermost.host, innermost.registers, limit)
+      .map(({ name }) => name)
+      .join(' < ');
   }
 
   #chain(current: Strand, registers: Registers): ReportedStrand[] {

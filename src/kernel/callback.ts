@@ -25,6 +25,8 @@ export interface MachineCodeHandlers {
   isCode(address: Address): boolean;
   /** Names an address in an image: `mux.sys!DriverEntry+0x12`, `mux.sys+0x1234`. */
   describe(address: Address): string;
+  /** The call stack of the machine code that runs in one line, innermost first; empty while none runs. */
+  stackText(): string;
   /** Where the machine code that has just called the host goes on; undefined while none has. */
   caller(): string | undefined;
 }

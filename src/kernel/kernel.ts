@@ -3,7 +3,7 @@
  * module-level state: two kernels in one process share nothing.
  */
 
-import { type Address, KernelMemory, type PoolOptions } from '../memory/index.ts';
+import { type Address, KernelMemory, type PoolOptions, Shadow } from '../memory/index.ts';
 import type { EventBody, TraceEvent, TraceSink } from '../trace/index.ts';
 import type { MachineCodeHandlers } from './callback.ts';
 import { Clock } from './clock.ts';
@@ -40,6 +40,11 @@ export interface KernelOptions {
   readonly seed?: number;
   /** Checks, limits and failures of the pool; default none. */
   readonly pool?: PoolOptions;
+  /**
+   * Check every access of compiled drivers byte by byte against blocks, stacks and sections; the pool keeps freed blocks
+   * back and surrounds each block. Default false.
+   */
+  readonly memorySafety?: boolean;
   /** Where events go; null (the default) records nothing. */
   readonly trace?: TraceSink | null;
 }
@@ -101,11 +106,21 @@ export class Kernel {
       throw new NdisboxError('BAD_OPTION', `processors is ${processors}; give a whole number from 1 to 64`);
     }
     this.seed = options.seed ?? 1;
-    this.memory = new KernelMemory(options.memorySize);
-    this.poolOptions = options.pool ?? {};
+    const { memorySafety = false } = options;
+    this.memory = new KernelMemory(options.memorySize, { memorySafety });
+    this.poolOptions = memorySafety ? this.#carefulPool(options.pool) : (options.pool ?? {});
     this.random = new Random(this.seed);
     this.trace = options.trace ?? null;
     this.scheduler = new Scheduler(this, processors);
+  }
+
+  #carefulPool(options: PoolOptions = {}): PoolOptions {
+    return {
+      caller: () => this.machineCode?.stackText() ?? '',
+      ...options,
+      redZones: true,
+      shadow: shadowOf(this) ?? undefined,
+    };
   }
 
   /** IRQL of the processor that runs now. */
@@ -250,6 +265,11 @@ export function perKernel<T>(name: string, create: (kernel: Kernel) => T): (kern
   const key = Symbol(name);
   return (kernel) => kernel.part(key, create);
 }
+
+/** What may be touched, byte by byte; null where memory safety is not checked. */
+export const shadowOf: (kernel: Kernel) => Shadow | null = perKernel('shadow', (kernel) =>
+  kernel.memory.hasShadow ? new Shadow(kernel.memory) : null,
+);
 
 function missing(what: string): never {
   throw new NdisboxError('NOT_ATTACHED', `${what} are not attached to this kernel`);

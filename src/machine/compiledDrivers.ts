@@ -9,6 +9,8 @@ import {
   type LoadedImage,
   MachineCode,
   mapImage,
+  markDiscarded,
+  markSections,
   moduleKey,
   type PeImage,
   parseImage,
@@ -20,6 +22,7 @@ import {
   kpcrOf,
   NdisboxError,
   pagesOf,
+  shadowOf,
   translateAddress,
 } from '../kernel/index.ts';
 import type { Address } from '../memory/index.ts';
@@ -53,12 +56,14 @@ export class CompiledDrivers {
     const { kernel, ndis, seam, rings } = parts;
     this.#kernel = kernel;
     const pages = pagesOf(kernel);
+    const shadow = shadowOf(kernel);
     let engine: Engine | null = null;
     this.code = new MachineCode({
       kernel,
       createEngine: (host) => {
         engine = new Engine(kernel.memory, host, {
           pages,
+          ...(shadow === null ? {} : { safety: shadow }),
           ...(parts.exploreAccesses
             ? { preemptBefore: ({ low, locked }) => this.code.preemptBefore(low, locked) }
             : {}),
@@ -93,6 +98,8 @@ export class CompiledDrivers {
       codeGone: ({ start, end }) => this.#engine.invalidate(start, end - start),
       ...(options.stubMissing === true ? { stubMissing: (missing) => this.#stub(driver, missing) } : {}),
     });
+    const shadow = shadowOf(kernel);
+    if (shadow !== null) markSections(shadow, loaded);
     // The pages may have held another image before.
     this.#engine.forget(loaded.base, loaded.size);
     for (const note of image.notes) kernel.note(image.name, note);
@@ -116,7 +123,11 @@ export class CompiledDrivers {
 
   /** DriverEntry has returned: its initialization sections go. Nothing for a driver that is not compiled. */
   entered(driver: Driver): void {
-    this.#images.get(driver)?.discardInit();
+    const image = this.#images.get(driver);
+    if (image === undefined) return;
+    image.discardInit();
+    const shadow = shadowOf(this.#kernel);
+    if (shadow !== null) markDiscarded(shadow, image);
   }
 
   /** Gives the memory of a driver's image back. Nothing for a driver that is not compiled. */

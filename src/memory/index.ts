@@ -13,5 +13,6 @@ export * from './pool.ts';
 export * from './poolAccounts.ts';
 export * from './poolBlock.ts';
 export * from './scalar.ts';
+export * from './shadow.ts';
 export * from './strings.ts';
 export * from './view.ts';

@@ -12,6 +12,7 @@ import { PoolAccounts, type PoolUse } from './poolAccounts.ts';
 import { type PoolBlock, type PoolFault, type PoolFaultKind, type PoolType, poolType } from './poolBlock.ts';
 import { CLASS_COUNT, CLASS_OF, CLASS_SIZES, LARGE_LIST, LIST_COUNT, RECIPROCAL } from './poolClasses.ts';
 import { ALLOCATED_FILL, FREED_FILL, fillRange, firstOther, RED_ZONE, RED_ZONE_FILL } from './poolZones.ts';
+import type { Shadow } from './shadow.ts';
 
 /** Numbers of a slot, and what they are. */
 const SLOT = 8;
@@ -39,7 +40,9 @@ export interface PoolOptions {
   readonly quota?: number;
   /** Asked at each allocation: true makes it fail. */
   readonly fail?: PoolFailure | undefined;
-  /** Names what allocates, for reports; asked at each allocation. */
+  /** Told of every block to the byte; only with `redZones`. */
+  readonly shadow?: Shadow | undefined;
+  /** Names what allocates or frees, for reports; asked each time. */
   readonly caller?: (() => string) | undefined;
 }
 
@@ -75,6 +78,7 @@ export class Pool implements Generations {
   readonly #delayed: number[] = [];
   #delayedFirst = 0;
   readonly #callers = new Map<number, string>();
+  readonly #freers = new Map<number, string>();
   /** Sizes of the blocks kept back, for reports. */
   readonly #freedSizes = new Map<number, number>();
   /** Slot ranges of slabs that were given back, by class. */
@@ -272,6 +276,13 @@ export class Pool implements Generations {
     fillRange(memory, RED_ZONE_FILL, address - front, address);
     fillRange(memory, ALLOCATED_FILL, address, address + size);
     fillRange(memory, RED_ZONE_FILL, address + size, this.#grossEnd(slot));
+    this.#freers.delete(slot);
+    const { shadow } = this.#options;
+    if (shadow !== undefined) {
+      const start = address - front;
+      shadow.forbid(start, this.#grossEnd(slot) - start, 'redZone');
+      shadow.allow(address, size);
+    }
     return address;
   }
 
@@ -320,6 +331,7 @@ export class Pool implements Generations {
     const first = this.#spareSlots[list % CLASS_COUNT].pop() ?? this.#newSlots(Math.ceil(PAGE_SIZE / size));
     this.#pageSlot[address >>> 12] = first;
     this.#pageList[address >>> 12] = list;
+    this.#options.shadow?.forbid(address, PAGE_SIZE, 'emptySlab');
     for (let index = 0; index < count; index++) {
       const slot = first + index * SLOT;
       this.#slots[slot + START] = address + index * size;
@@ -439,6 +451,10 @@ export class Pool implements Generations {
 
   #keepBack(slot: number, size: number): void {
     fillRange(this.pages.memory, FREED_FILL, this.#grossStart(slot), this.#grossEnd(slot));
+    const start = this.#grossStart(slot);
+    this.#options.shadow?.forbid(start, this.#grossEnd(slot) - start, 'freedBlock');
+    const { caller } = this.#options;
+    if (caller !== undefined) this.#freers.set(slot, caller());
     this.#freedSizes.set(slot, size);
     this.#delayed.push(slot);
     if (this.#delayed.length - this.#delayedFirst > this.#delay) this.#reuseOldest();
@@ -465,6 +481,7 @@ export class Pool implements Generations {
       type: (this.#slots[slot + FLAGS] & 3) as PoolType,
       owner: this.#slots[slot + OWNER],
       allocatedBy: this.#callers.get(slot) ?? '',
+      freedBy: freed ? (this.#freers.get(slot) ?? '') : '',
       freed,
     };
   }

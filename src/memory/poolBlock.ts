@@ -20,6 +20,8 @@ export interface PoolBlock {
   readonly owner: number;
   /** What allocated it, where the machine was built to note that. */
   readonly allocatedBy: string;
+  /** What freed it, where the machine was built to note that and it is freed. */
+  readonly freedBy: string;
   /** Whether it was freed and not handed out again. */
   readonly freed: boolean;
 }

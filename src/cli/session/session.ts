@@ -47,6 +47,7 @@ export class Session {
     this.machine = new Machine({
       seed,
       processors,
+      memorySafety: stack.memorySafety,
       trace: this.#capture ?? this.#traceFile,
       mayBind: (protocol, adapter, driver) => mayBind(bindings, protocol, adapter, driver),
     });

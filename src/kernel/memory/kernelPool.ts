@@ -18,12 +18,13 @@ import {
   DRIVER_CAUGHT_MODIFYING_FREED_POOL,
   SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION,
 } from '../generated/constants/bugCheck.ts';
-import { type Kernel, perKernel } from '../kernel.ts';
+import { type Kernel, perKernel, shadowOf } from '../kernel.ts';
 import { TRANSIENT_END } from '../transientMemory.ts';
 
 /** The pages of a kernel; the range of literals at the start of memory is in use already. */
 export const pagesOf = perKernel('pages', (kernel) => {
   const pages = new Pages(kernel.memory);
+  shadowOf(kernel)?.follow(pages);
   pages.reserve(FIRST_MAPPED_ADDRESS, (TRANSIENT_END - FIRST_MAPPED_ADDRESS) >> 12);
   return pages;
 });
