@@ -104,10 +104,10 @@ function run(code: string, registers: Readonly<Record<number, number>>): number 
 let product = 1;
 for (const [name, { code, registers }] of Object.entries(LOOPS)) {
   let best = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 7; round++) {
+  for (let round = 0; round < 12; round++) {
     let instructions = 0;
     const start = process.cpuUsage();
-    while (instructions < 4_000_000) instructions += run(code, registers);
+    while (instructions < 10_000_000) instructions += run(code, registers);
     best = Math.min(best, (process.cpuUsage(start).user * 1e3) / instructions);
   }
   product *= best;

@@ -83,35 +83,6 @@ export function makeArithmetic(cpu: Cpu) {
     if (d < REGISTER_END) data.setInt32(d + 4, 0, true);
   }
 
-  function compare8(op: Op, d: Address, s: Address): void {
-    const xl = data.getInt32(d, true);
-    const xh = data.getInt32(d + 4, true);
-    let yl = op.low;
-    let yh = op.high;
-    if (s !== IMMEDIATE_SLOT) {
-      yl = data.getInt32(s, true);
-      yh = data.getInt32(s + 4, true);
-    }
-    const rl = (xl - yl) | 0;
-    const rh = (xh - yh - (((~xl & yl) | ((~xl | yl) & rl)) >>> 31)) | 0;
-    cpu.resultLow = rl;
-    cpu.resultHigh = rh;
-    cpu.carry = (~xh & yh) | ((~xh | yh) & rh);
-    cpu.overflow = (xh ^ yh) & (xh ^ rh);
-    cpu.adjust = (xl ^ yl) & 0x10;
-  }
-
-  function compare4(op: Op, d: Address, s: Address): void {
-    const x = data.getInt32(d, true);
-    const y = s === IMMEDIATE_SLOT ? op.low : data.getInt32(s, true);
-    const r = (x - y) | 0;
-    cpu.resultLow = r;
-    cpu.resultHigh = r;
-    cpu.carry = (~x & y) | ((~x | y) & r);
-    cpu.overflow = (x ^ y) & (x ^ r);
-    cpu.adjust = (x ^ y) & 0x10;
-  }
-
   function and8(op: Op, d: Address, s: Address): void {
     const xl = data.getInt32(d, true);
     const xh = data.getInt32(d + 4, true);
@@ -211,35 +182,6 @@ export function makeArithmetic(cpu: Cpu) {
     if (d < REGISTER_END) data.setInt32(d + 4, 0, true);
   }
 
-  function test8(op: Op, d: Address, s: Address): void {
-    const xl = data.getInt32(d, true);
-    const xh = data.getInt32(d + 4, true);
-    let yl = op.low;
-    let yh = op.high;
-    if (s !== IMMEDIATE_SLOT) {
-      yl = data.getInt32(s, true);
-      yh = data.getInt32(s + 4, true);
-    }
-    const rl = xl & yl;
-    const rh = xh & yh;
-    cpu.resultLow = rl;
-    cpu.resultHigh = rh;
-    cpu.carry = 0;
-    cpu.overflow = 0;
-    cpu.adjust = rl & 0x10;
-  }
-
-  function test4(op: Op, d: Address, s: Address): void {
-    const x = data.getInt32(d, true);
-    const y = s === IMMEDIATE_SLOT ? op.low : data.getInt32(s, true);
-    const r = x & y;
-    cpu.resultLow = r;
-    cpu.resultHigh = r;
-    cpu.carry = 0;
-    cpu.overflow = 0;
-    cpu.adjust = r & 0x10;
-  }
-
   function increment8(_op: Op, d: Address): void {
     const xl = data.getInt32(d, true);
     const xh = data.getInt32(d + 4, true);
@@ -315,16 +257,12 @@ export function makeArithmetic(cpu: Cpu) {
     add4,
     subtract8,
     subtract4,
-    compare8,
-    compare4,
     and8,
     and4,
     or8,
     or4,
     xor8,
     xor4,
-    test8,
-    test4,
     increment8,
     increment4,
     decrement8,

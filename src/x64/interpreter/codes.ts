@@ -38,6 +38,9 @@ const BINARY: Readonly<Record<string, number>> = {
   xor: 30,
   test: 32,
 };
+/** Those that write to a register. */
+const BINARY_REGISTER: Readonly<Record<string, number>> = { add: 100, sub: 102, and: 104, or: 106, xor: 108 };
+const UNARY_REGISTER: Readonly<Record<string, number>> = { inc: 110, dec: 112 };
 const UNARY: Readonly<Record<string, number>> = { inc: 36, dec: 38 };
 const SHIFT: Readonly<Record<string, number>> = { shl: 40, shr: 42, sar: 44 };
 
@@ -79,11 +82,14 @@ export function frequentCode(op: Op, instruction: Instruction): number {
   const wide = size === 8 || size === 4;
   const step = size === 8 ? 0 : 1;
   if (BINARY[operation] !== undefined) {
-    if (wide) return BINARY[operation] + step;
+    if (wide) return ((op.destination !== 0 && BINARY_REGISTER[operation]) || BINARY[operation]) + step;
     if (size === 1 && operation === 'cmp') return COMPARE_1;
     return size === 1 && operation === 'test' ? TEST_1 : CODE_HANDLER;
   }
-  if (UNARY[operation] !== undefined) return wide ? UNARY[operation] + step : CODE_HANDLER;
+  if (UNARY[operation] !== undefined) {
+    if (!wide) return CODE_HANDLER;
+    return (op.destination === 0 ? UNARY : UNARY_REGISTER)[operation] + step;
+  }
   if (SHIFT[operation] !== undefined && op.source === IMMEDIATE_SLOT && wide) {
     op.low &= size === 8 ? 63 : 31;
     return op.low === 0 ? CODE_HANDLER : SHIFT[operation] + step;

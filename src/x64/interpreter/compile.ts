@@ -40,6 +40,19 @@ const SOURCE_LAST = new Set(['andn', 'pdep', 'pext', 'mulx']);
 /** They compute the address of a memory operand themselves. */
 const BIT_TESTS = new Set(['bt', 'bts', 'btr', 'btc']);
 
+/** See Op.takenFor, by condition; those of parity are left to the main loop. */
+const TAKEN_FOR = Array.from({ length: 16 }, (_, condition) => {
+  let mask = 0;
+  for (let flags = 0; flags < 16; flags++) {
+    const [carry, zero] = [(flags & 1) !== 0, (flags & 2) !== 0];
+    const [sign, overflow] = [(flags & 4) !== 0, (flags & 8) !== 0];
+    const less = sign !== overflow;
+    const holds = [overflow, carry, zero, carry || zero, sign, false, less, less || zero][condition >> 1];
+    if (holds !== ((condition & 1) === 1)) mask |= 1 << flags;
+  }
+  return condition >> 1 === 5 ? 0 : mask;
+});
+
 /** Address of the general register with an encoding number. */
 export function registerAddress(register: number): Address {
   return STATE_GENERAL + register * 8;
@@ -63,6 +76,7 @@ export function compile(op: Op, instruction: Instruction, cpu: Cpu, code: CodeCa
     op.pre = PRE_OTHER;
     observeString(op, instruction);
   }
+  op.takenFor = instruction.operation === 'jcc' && cpu.observing === 0 ? TAKEN_FOR[instruction.condition] : 0;
   const number = frequentCode(op, instruction);
   op.code = number;
   if (number === CODE_HANDLER) {

@@ -18,8 +18,15 @@ import type { Access, EngineHost } from '../host.ts';
 import { STATE_FLAGS, STATE_FUEL, STATE_RIP } from '../state.ts';
 import type { CodeCache } from './codeCache.ts';
 import { flagsOf, setFlags } from './flags.ts';
-import { FAST_READ, FAST_WRITE, type Op } from './op.ts';
+import { FAST_READ, FAST_WRITE, FLAG_SLOTS, type Op } from './op.ts';
 import { makeShifts, type Shifts } from './shiftsByConstant.ts';
+
+// Words of the arithmetic flags. Constants of other modules are loads for V8, its own are none.
+const RESULT_LOW = FLAG_SLOTS >> 2;
+const RESULT_HIGH = RESULT_LOW + 1;
+const CARRY = RESULT_LOW + 2;
+const OVERFLOW = RESULT_LOW + 3;
+const ADJUST = RESULT_LOW + 4;
 
 export const VECTOR_DIVIDE = 0;
 export const VECTOR_SINGLE_STEP = 1;
@@ -96,14 +103,6 @@ export class Cpu {
   readonly f64: Float64Array;
   /** For each page of the low half: FAST_ bits of what needs no closer look. Set by `check`, cleared by `forget`. */
   readonly fast = new Uint8Array(1 << 20);
-  /** Low and high part of the last result: zero when both are, negative when the high part is. */
-  resultLow = 0;
-  resultHigh = 0;
-  /** Sign bits: carry and overflow. */
-  carry = 0;
-  overflow = 0;
-  /** Bit 4: auxiliary carry when it differs from the result's; bit 0 inverts parity, bit 1 inverts the sign. */
-  adjust = 0;
   /** All other bits of RFLAGS. */
   otherFlags = 0x202;
   /** Fuel, while a handler runs. */
@@ -135,6 +134,50 @@ export class Cpu {
     this.f32 = new Float32Array(memory.memory.buffer);
     this.f64 = new Float64Array(memory.memory.buffer);
     this.shifts = makeShifts(this);
+  }
+
+  /** Low and high part of the last result: zero when both are, negative when the high part is. */
+  get resultLow(): number {
+    return this.i32[RESULT_LOW];
+  }
+
+  set resultLow(value: number) {
+    this.i32[RESULT_LOW] = value;
+  }
+
+  get resultHigh(): number {
+    return this.i32[RESULT_HIGH];
+  }
+
+  set resultHigh(value: number) {
+    this.i32[RESULT_HIGH] = value;
+  }
+
+  /** Negative when there is one. */
+  get carry(): number {
+    return this.i32[CARRY];
+  }
+
+  set carry(value: number) {
+    this.i32[CARRY] = value;
+  }
+
+  /** Negative when there is one. */
+  get overflow(): number {
+    return this.i32[OVERFLOW];
+  }
+
+  set overflow(value: number) {
+    this.i32[OVERFLOW] = value;
+  }
+
+  /** Bit 4: auxiliary carry when it differs from the result's; bit 0 inverts parity, bit 1 inverts the sign. */
+  get adjust(): number {
+    return this.i32[ADJUST];
+  }
+
+  set adjust(value: number) {
+    this.i32[ADJUST] = value;
   }
 
   /** Writes rip, flags and fuel where the host looks. */

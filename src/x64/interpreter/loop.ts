@@ -44,10 +44,19 @@ const PREEMPTED: Exit = { kind: 'preemption' };
 const KERNEL_WINDOW_HIGH = memory.KERNEL_WINDOW_HIGH;
 const { CALL_RETURN, CALL_STOP } = outcomes;
 const { FAST_READ, FAST_WRITE, IMMEDIATE_SLOT, PRE_BASE, PRE_INDEX, PRE_NONE, PRE_OTHER } = slots;
-const { CODE_CALLABLE, CODE_ENTRY } = slots;
+const { CODE_CALLABLE, CODE_ENTRY, FLAG_SLOTS, REGISTER_END } = slots;
+/** Words of the arithmetic flags, see `Cpu`. */
+const RESULT_LOW = FLAG_SLOTS >> 2;
+const RESULT_HIGH = RESULT_LOW + 1;
+const CARRY = RESULT_LOW + 2;
+const OVERFLOW = RESULT_LOW + 3;
+const ADJUST = RESULT_LOW + 4;
 
-/** Instructions after which the loop is entered anew: V8 puts better code in its place between two entries only. */
-const STRETCH = 20_000;
+/**
+ * Instructions after which the loop is entered anew: V8 makes its best code for functions that are called often, and
+ * puts it in place between two calls only.
+ */
+const STRETCH = 1_000;
 
 /**
  * Makes the function that runs from rip until something ends the run; rip, flags and fuel are in memory before and
@@ -61,8 +70,6 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
     and4,
     and8,
     compare1,
-    compare4,
-    compare8,
     decrement4,
     decrement8,
     increment4,
@@ -72,23 +79,10 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
     subtract4,
     subtract8,
     test1,
-    test4,
-    test8,
     xor4,
     xor8,
   } = makeArithmetic(cpu);
-  const {
-    move8,
-    move4,
-    move2,
-    move1,
-    zeroExtend1,
-    zeroExtend2,
-    signExtend4,
-    loadAddress,
-    move16,
-    exclusiveOr16,
-  } = makeMoves(cpu);
+  const { move2, move1, signExtend4, loadAddress, move16, exclusiveOr16 } = makeMoves(cpu);
   const { shiftLeft8, shiftLeft4, shiftRight8, shiftRight4, shiftArithmetic8, shiftArithmetic4 } = cpu.shifts;
 
   /** @returns null when it only wants to be entered anew. */
@@ -197,24 +191,49 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
             continue;
           case 6: // Nothing to do.
             break;
-          case 8:
-            move8(op, op.destination || a, op.source || a);
+          case 8: {
+            // mov, 8 bytes
+            const d = op.destination || a;
+            if (op.source === IMMEDIATE_SLOT) {
+              data.setInt32(d, op.low, true);
+              data.setInt32(d + 4, op.high, true);
+            } else {
+              const s = op.source || a;
+              const low = data.getInt32(s, true);
+              data.setInt32(d + 4, data.getInt32(s + 4, true), true);
+              data.setInt32(d, low, true);
+            }
             break;
-          case 9:
-            move4(op, op.destination || a, op.source || a);
+          }
+          case 9: {
+            // mov, 4 bytes
+            const d = op.destination || a;
+            data.setInt32(
+              d,
+              op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(op.source || a, true),
+              true,
+            );
+            if (d < REGISTER_END) data.setInt32(d + 4, 0, true);
             break;
+          }
           case 10:
             move2(op, op.destination || a, op.source || a);
             break;
           case 11:
             move1(op, op.destination || a, op.source || a);
             break;
-          case 12:
-            zeroExtend1(op, op.destination, op.source || a);
+          case 12: {
+            // movzx of 1 byte to 4 or 8
+            data.setInt32(op.destination, data.getUint8(op.source || a), true);
+            data.setInt32(op.destination + 4, 0, true);
             break;
-          case 13:
-            zeroExtend2(op, op.destination, op.source || a);
+          }
+          case 13: {
+            // movzx of 2 bytes to 4 or 8
+            data.setInt32(op.destination, data.getUint16(op.source || a, true), true);
+            data.setInt32(op.destination + 4, 0, true);
             break;
+          }
           case 14:
             signExtend4(op, op.destination, op.source || a);
             break;
@@ -250,12 +269,40 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
           case 23:
             subtract4(op, op.destination || a, op.source || a);
             break;
-          case 24:
-            compare8(op, op.destination || a, op.source || a);
+          case 24: {
+            // cmp, 8 bytes
+            const d = op.destination || a;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            let yl = op.low;
+            let yh = op.high;
+            if (op.source !== IMMEDIATE_SLOT) {
+              const s = op.source || a;
+              yl = data.getInt32(s, true);
+              yh = data.getInt32(s + 4, true);
+            }
+            const rl = (xl - yl) | 0;
+            const rh = (xh - yh - (((~xl & yl) | ((~xl | yl) & rl)) >>> 31)) | 0;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[CARRY] = (~xh & yh) | ((~xh | yh) & rh);
+            i32[OVERFLOW] = (xh ^ yh) & (xh ^ rh);
+            i32[ADJUST] = (xl ^ yl) & 0x10;
             break;
-          case 25:
-            compare4(op, op.destination || a, op.source || a);
+          }
+          case 25: {
+            // cmp, 4 bytes
+            const d = op.destination || a;
+            const x = data.getInt32(d, true);
+            const y = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(op.source || a, true);
+            const r = (x - y) | 0;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[CARRY] = (~x & y) | ((~x | y) & r);
+            i32[OVERFLOW] = (x ^ y) & (x ^ r);
+            i32[ADJUST] = (x ^ y) & 0x10;
             break;
+          }
           case 26:
             and8(op, op.destination || a, op.source || a);
             break;
@@ -274,12 +321,40 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
           case 31:
             xor4(op, op.destination || a, op.source || a);
             break;
-          case 32:
-            test8(op, op.destination || a, op.source || a);
+          case 32: {
+            // test, 8 bytes
+            const d = op.destination || a;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            let yl = op.low;
+            let yh = op.high;
+            if (op.source !== IMMEDIATE_SLOT) {
+              const s = op.source || a;
+              yl = data.getInt32(s, true);
+              yh = data.getInt32(s + 4, true);
+            }
+            const rl = xl & yl;
+            const rh = xh & yh;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[CARRY] = 0;
+            i32[OVERFLOW] = 0;
+            i32[ADJUST] = rl & 0x10;
             break;
-          case 33:
-            test4(op, op.destination || a, op.source || a);
+          }
+          case 33: {
+            // test, 4 bytes
+            const d = op.destination || a;
+            const x = data.getInt32(d, true);
+            const y = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(op.source || a, true);
+            const r = x & y;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[CARRY] = 0;
+            i32[OVERFLOW] = 0;
+            i32[ADJUST] = r & 0x10;
             break;
+          }
           case 34:
             compare1(op, op.destination || a, op.source || a);
             break;
@@ -316,6 +391,252 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
           case 45:
             shiftArithmetic4(op, op.destination || a);
             break;
+          case 100: {
+            // add, 8 bytes of a register
+            const d = op.destination;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            let yl = op.low;
+            let yh = op.high;
+            if (op.source !== IMMEDIATE_SLOT) {
+              const s = op.source || a;
+              yl = data.getInt32(s, true);
+              yh = data.getInt32(s + 4, true);
+            }
+            const rl = (xl + yl) | 0;
+            const rh = (xh + yh + (((xl & yl) | ((xl | yl) & ~rl)) >>> 31)) | 0;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[CARRY] = (xh & yh) | ((xh | yh) & ~rh);
+            i32[OVERFLOW] = (xh ^ rh) & (yh ^ rh);
+            i32[ADJUST] = (xl ^ yl) & 0x10;
+            data.setInt32(d, rl, true);
+            data.setInt32(d + 4, rh, true);
+            break;
+          }
+          case 101: {
+            // add, 4 bytes of a register
+            const d = op.destination;
+            const x = data.getInt32(d, true);
+            const y = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(op.source || a, true);
+            const r = (x + y) | 0;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[CARRY] = (x & y) | ((x | y) & ~r);
+            i32[OVERFLOW] = (x ^ r) & (y ^ r);
+            i32[ADJUST] = (x ^ y) & 0x10;
+            data.setInt32(d, r, true);
+            data.setInt32(d + 4, 0, true);
+            break;
+          }
+          case 102: {
+            // sub, 8 bytes of a register
+            const d = op.destination;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            let yl = op.low;
+            let yh = op.high;
+            if (op.source !== IMMEDIATE_SLOT) {
+              const s = op.source || a;
+              yl = data.getInt32(s, true);
+              yh = data.getInt32(s + 4, true);
+            }
+            const rl = (xl - yl) | 0;
+            const rh = (xh - yh - (((~xl & yl) | ((~xl | yl) & rl)) >>> 31)) | 0;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[CARRY] = (~xh & yh) | ((~xh | yh) & rh);
+            i32[OVERFLOW] = (xh ^ yh) & (xh ^ rh);
+            i32[ADJUST] = (xl ^ yl) & 0x10;
+            data.setInt32(d, rl, true);
+            data.setInt32(d + 4, rh, true);
+            break;
+          }
+          case 103: {
+            // sub, 4 bytes of a register
+            const d = op.destination;
+            const x = data.getInt32(d, true);
+            const y = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(op.source || a, true);
+            const r = (x - y) | 0;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[CARRY] = (~x & y) | ((~x | y) & r);
+            i32[OVERFLOW] = (x ^ y) & (x ^ r);
+            i32[ADJUST] = (x ^ y) & 0x10;
+            data.setInt32(d, r, true);
+            data.setInt32(d + 4, 0, true);
+            break;
+          }
+          case 104: {
+            // and, 8 bytes of a register
+            const d = op.destination;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            let yl = op.low;
+            let yh = op.high;
+            if (op.source !== IMMEDIATE_SLOT) {
+              const s = op.source || a;
+              yl = data.getInt32(s, true);
+              yh = data.getInt32(s + 4, true);
+            }
+            const rl = xl & yl;
+            const rh = xh & yh;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[CARRY] = 0;
+            i32[OVERFLOW] = 0;
+            i32[ADJUST] = rl & 0x10;
+            data.setInt32(d, rl, true);
+            data.setInt32(d + 4, rh, true);
+            break;
+          }
+          case 105: {
+            // and, 4 bytes of a register
+            const d = op.destination;
+            const x = data.getInt32(d, true);
+            const y = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(op.source || a, true);
+            const r = x & y;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[CARRY] = 0;
+            i32[OVERFLOW] = 0;
+            i32[ADJUST] = r & 0x10;
+            data.setInt32(d, r, true);
+            data.setInt32(d + 4, 0, true);
+            break;
+          }
+          case 106: {
+            // or, 8 bytes of a register
+            const d = op.destination;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            let yl = op.low;
+            let yh = op.high;
+            if (op.source !== IMMEDIATE_SLOT) {
+              const s = op.source || a;
+              yl = data.getInt32(s, true);
+              yh = data.getInt32(s + 4, true);
+            }
+            const rl = xl | yl;
+            const rh = xh | yh;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[CARRY] = 0;
+            i32[OVERFLOW] = 0;
+            i32[ADJUST] = rl & 0x10;
+            data.setInt32(d, rl, true);
+            data.setInt32(d + 4, rh, true);
+            break;
+          }
+          case 107: {
+            // or, 4 bytes of a register
+            const d = op.destination;
+            const x = data.getInt32(d, true);
+            const y = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(op.source || a, true);
+            const r = x | y;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[CARRY] = 0;
+            i32[OVERFLOW] = 0;
+            i32[ADJUST] = r & 0x10;
+            data.setInt32(d, r, true);
+            data.setInt32(d + 4, 0, true);
+            break;
+          }
+          case 108: {
+            // xor, 8 bytes of a register
+            const d = op.destination;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            let yl = op.low;
+            let yh = op.high;
+            if (op.source !== IMMEDIATE_SLOT) {
+              const s = op.source || a;
+              yl = data.getInt32(s, true);
+              yh = data.getInt32(s + 4, true);
+            }
+            const rl = xl ^ yl;
+            const rh = xh ^ yh;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[CARRY] = 0;
+            i32[OVERFLOW] = 0;
+            i32[ADJUST] = rl & 0x10;
+            data.setInt32(d, rl, true);
+            data.setInt32(d + 4, rh, true);
+            break;
+          }
+          case 109: {
+            // xor, 4 bytes of a register
+            const d = op.destination;
+            const x = data.getInt32(d, true);
+            const y = op.source === IMMEDIATE_SLOT ? op.low : data.getInt32(op.source || a, true);
+            const r = x ^ y;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[CARRY] = 0;
+            i32[OVERFLOW] = 0;
+            i32[ADJUST] = r & 0x10;
+            data.setInt32(d, r, true);
+            data.setInt32(d + 4, 0, true);
+            break;
+          }
+          case 110: {
+            // inc, 8 bytes of a register
+            const d = op.destination;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            const rl = (xl + 1) | 0;
+            const rh = rl === 0 ? (xh + 1) | 0 : xh;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[OVERFLOW] = ~xh & rh;
+            i32[ADJUST] = xl & 0x10;
+            data.setInt32(d, rl, true);
+            data.setInt32(d + 4, rh, true);
+            break;
+          }
+          case 111: {
+            // inc, 4 bytes of a register
+            const d = op.destination;
+            const x = data.getInt32(d, true);
+            const r = (x + 1) | 0;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[OVERFLOW] = ~x & r;
+            i32[ADJUST] = x & 0x10;
+            data.setInt32(d, r, true);
+            data.setInt32(d + 4, 0, true);
+            break;
+          }
+          case 112: {
+            // dec, 8 bytes of a register
+            const d = op.destination;
+            const xl = data.getInt32(d, true);
+            const xh = data.getInt32(d + 4, true);
+            const rl = (xl - 1) | 0;
+            const rh = xl === 0 ? (xh - 1) | 0 : xh;
+            i32[RESULT_LOW] = rl;
+            i32[RESULT_HIGH] = rh;
+            i32[OVERFLOW] = xh & ~rh;
+            i32[ADJUST] = xl & 0x10;
+            data.setInt32(d, rl, true);
+            data.setInt32(d + 4, rh, true);
+            break;
+          }
+          case 113: {
+            // dec, 4 bytes of a register
+            const d = op.destination;
+            const x = data.getInt32(d, true);
+            const r = (x - 1) | 0;
+            i32[RESULT_LOW] = r;
+            i32[RESULT_HIGH] = r;
+            i32[OVERFLOW] = x & ~r;
+            i32[ADJUST] = x & 0x10;
+            data.setInt32(d, r, true);
+            data.setInt32(d + 4, 0, true);
+            break;
+          }
           case 60: {
             // push of 8 bytes.
             const d = op.destination || a;
@@ -407,34 +728,34 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
             taken = true;
             break;
           case 70:
-            taken = cpu.overflow < 0;
+            taken = i32[OVERFLOW] < 0;
             break;
           case 71:
-            taken = cpu.overflow >= 0;
+            taken = i32[OVERFLOW] >= 0;
             break;
           case 72:
-            taken = cpu.carry < 0;
+            taken = i32[CARRY] < 0;
             break;
           case 73:
-            taken = cpu.carry >= 0;
+            taken = i32[CARRY] >= 0;
             break;
           case 74:
-            taken = (cpu.resultLow | cpu.resultHigh) === 0;
+            taken = (i32[RESULT_LOW] | i32[RESULT_HIGH]) === 0;
             break;
           case 75:
-            taken = (cpu.resultLow | cpu.resultHigh) !== 0;
+            taken = (i32[RESULT_LOW] | i32[RESULT_HIGH]) !== 0;
             break;
           case 76:
-            taken = cpu.carry < 0 || (cpu.resultLow | cpu.resultHigh) === 0;
+            taken = i32[CARRY] < 0 || (i32[RESULT_LOW] | i32[RESULT_HIGH]) === 0;
             break;
           case 77:
-            taken = cpu.carry >= 0 && (cpu.resultLow | cpu.resultHigh) !== 0;
+            taken = i32[CARRY] >= 0 && (i32[RESULT_LOW] | i32[RESULT_HIGH]) !== 0;
             break;
           case 78:
-            taken = (cpu.resultHigh ^ (cpu.adjust << 30)) < 0;
+            taken = (i32[RESULT_HIGH] ^ (i32[ADJUST] << 30)) < 0;
             break;
           case 79:
-            taken = (cpu.resultHigh ^ (cpu.adjust << 30)) >= 0;
+            taken = (i32[RESULT_HIGH] ^ (i32[ADJUST] << 30)) >= 0;
             break;
           case 80:
             taken = parity(cpu);
@@ -443,20 +764,20 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
             taken = !parity(cpu);
             break;
           case 82:
-            taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0;
+            taken = (i32[RESULT_HIGH] ^ (i32[ADJUST] << 30) ^ i32[OVERFLOW]) < 0;
             break;
           case 83:
-            taken = (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0;
+            taken = (i32[RESULT_HIGH] ^ (i32[ADJUST] << 30) ^ i32[OVERFLOW]) >= 0;
             break;
           case 84:
             taken =
-              (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) < 0 ||
-              (cpu.resultLow | cpu.resultHigh) === 0;
+              (i32[RESULT_HIGH] ^ (i32[ADJUST] << 30) ^ i32[OVERFLOW]) < 0 ||
+              (i32[RESULT_LOW] | i32[RESULT_HIGH]) === 0;
             break;
           case 85:
             taken =
-              (cpu.resultHigh ^ (cpu.adjust << 30) ^ cpu.overflow) >= 0 &&
-              (cpu.resultLow | cpu.resultHigh) !== 0;
+              (i32[RESULT_HIGH] ^ (i32[ADJUST] << 30) ^ i32[OVERFLOW]) >= 0 &&
+              (i32[RESULT_LOW] | i32[RESULT_HIGH]) !== 0;
             break;
           default:
             if (op.source === IMMEDIATE_SLOT) {
@@ -470,7 +791,19 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
         }
         if (!taken) {
           op = op.next as Op;
-          continue;
+          if (op.takenFor === 0) continue;
+          // A conditional jump follows: it is done at once, without another round.
+          fuel = (fuel - 1) | 0;
+          const high = i32[RESULT_HIGH];
+          const flags =
+            (i32[CARRY] >>> 31) |
+            ((i32[RESULT_LOW] | high) === 0 ? 2 : 0) |
+            (((high ^ (i32[ADJUST] << 30)) >>> 31) << 2) |
+            ((i32[OVERFLOW] >>> 31) << 3);
+          if (((op.takenFor >> flags) & 1) === 0) {
+            op = op.next as Op;
+            continue;
+          }
         }
         const { backward } = op;
         op = op.taken as Op;

@@ -11,27 +11,9 @@ import * as slots from './op.ts';
 
 // Constants of other modules are loads for V8, its own are none.
 const IMMEDIATE_SLOT = slots.IMMEDIATE_SLOT;
-const REGISTER_END = slots.REGISTER_END;
 
 export function makeMoves(cpu: Cpu) {
   const { data, i32 } = cpu;
-
-  function move8(op: Op, d: Address, s: Address): void {
-    if (s === IMMEDIATE_SLOT) {
-      data.setInt32(d, op.low, true);
-      data.setInt32(d + 4, op.high, true);
-      return;
-    }
-    const low = data.getInt32(s, true);
-    const high = data.getInt32(s + 4, true);
-    data.setInt32(d, low, true);
-    data.setInt32(d + 4, high, true);
-  }
-
-  function move4(op: Op, d: Address, s: Address): void {
-    data.setInt32(d, s === IMMEDIATE_SLOT ? op.low : data.getInt32(s, true), true);
-    if (d < REGISTER_END) data.setInt32(d + 4, 0, true);
-  }
 
   function move2(op: Op, d: Address, s: Address): void {
     data.setInt16(d, s === IMMEDIATE_SLOT ? op.low : data.getInt16(s, true), true);
@@ -39,17 +21,6 @@ export function makeMoves(cpu: Cpu) {
 
   function move1(op: Op, d: Address, s: Address): void {
     data.setInt8(d, s === IMMEDIATE_SLOT ? op.low : data.getInt8(s));
-  }
-
-  /** To 4 or 8 bytes of a register. */
-  function zeroExtend1(_op: Op, d: Address, s: Address): void {
-    data.setInt32(d, data.getUint8(s), true);
-    data.setInt32(d + 4, 0, true);
-  }
-
-  function zeroExtend2(_op: Op, d: Address, s: Address): void {
-    data.setInt32(d, data.getUint16(s, true), true);
-    data.setInt32(d + 4, 0, true);
   }
 
   /** From 4 to 8 bytes of a register. */
@@ -92,12 +63,8 @@ export function makeMoves(cpu: Cpu) {
   }
 
   return {
-    move8,
-    move4,
     move2,
     move1,
-    zeroExtend1,
-    zeroExtend2,
     signExtend4,
     loadAddress,
     move16,

@@ -24,6 +24,9 @@ export const ALIGNED_SLOT: Address = INTERPRETER_SCRATCH + 0x20;
 /** Results that are made while the operands are still read. */
 export const RESULT_SLOT: Address = INTERPRETER_SCRATCH + 0x30;
 
+/** The arithmetic flags as the last instruction left them: five words, see `Cpu`. */
+export const FLAG_SLOTS: Address = INTERPRETER_SCRATCH + 0x80;
+
 /** Everything below is no guest memory: an operand there is a register or an immediate. */
 export const REGISTER_END: Address = 0x1_0000;
 
@@ -84,6 +87,8 @@ export class Op {
   /** A misaligned memory operand is a general protection fault. */
   aligned = false;
   condition = -1;
+  /** Of a conditional jump: bit n says whether it is taken where CF, ZF, SF, OF are the bits of n. 0: ask the loop. */
+  takenFor = 0;
   /** Bytes of the operation. */
   width = 0;
   next: Op | null = null;
@@ -109,5 +114,6 @@ export class Op {
   drop(code = CODE_UNDECODED): void {
     this.code = code;
     this.pre = PRE_NONE;
+    this.takenFor = 0;
   }
 }
