@@ -112,20 +112,13 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
               a = cpu.prepare(op);
             }
           } else if (pre === PRE_INDEX) {
-            const il = i32[op.index >> 2];
-            const tl = il << op.shift;
-            const bl = i32[op.base >> 2];
-            const sum = (bl + tl) | 0;
-            a = (sum + op.displacement) | 0;
-            const high =
-              (i32[(op.base >> 2) + 1] +
-                ((i32[(op.index >> 2) + 1] << op.shift) | ((il >>> 1) >>> (31 - op.shift))) +
-                (((bl & tl) | ((bl | tl) & ~sum)) >>> 31) +
-                op.displacementHigh +
-                (((sum & op.displacement) | ((sum | op.displacement) & ~a)) >>> 31)) |
-              0;
+            // A pointer and a small index, as nearly always; the sum then stays clear of 2^32.
+            const base = i32[op.base >> 2];
+            const index = i32[op.index >> 2];
+            a = (base + (index << op.shift) + op.displacement) | 0;
             if (
-              high !== KERNEL_WINDOW_HIGH ||
+              ((base >>> 30) | (index >>> 27)) !== 0 ||
+              ((i32[(op.base >> 2) + 1] ^ KERNEL_WINDOW_HIGH) | i32[(op.index >> 2) + 1]) !== 0 ||
               (fast[a >>> 12] & op.access) !== op.access ||
               (a & op.mask) > op.limit
             ) {
