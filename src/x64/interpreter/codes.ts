@@ -102,7 +102,7 @@ export function frequentCode(op: Op, instruction: Instruction): number {
     case 'movsxd':
       return size === 8 ? SIGN_EXTEND_4 : size === 4 ? MOVE_4 : MOVE_2;
     case 'lea': {
-      const plain = op.index === ZERO_SLOT && op.addressMask === -1 && size === 8;
+      const plain = op.index === ZERO_SLOT >> 2 && op.addressMask === -1 && size === 8;
       return plain ? LOAD_ADDRESS_OF_BASE : LOAD_ADDRESS;
     }
     case 'push':

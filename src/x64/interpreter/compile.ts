@@ -111,7 +111,7 @@ function setOperand(op: Op, operand: Operand, code: CodeCache): Address {
       return IMMEDIATE_SLOT;
     case 'target':
       op.taken = code.at(operand.address, KERNEL_WINDOW_HIGH);
-      op.backward = operand.address <= op.address;
+      op.backward = operand.address <= op.address ? 1 : 0;
       return 0;
     case 'memory':
     case 'control':
@@ -122,22 +122,22 @@ function setOperand(op: Op, operand: Operand, code: CodeCache): Address {
 }
 
 function setAddress(op: Op, operand: MemoryOperand | null): void {
-  op.base = op.index = op.segmentBase = ZERO_SLOT;
+  op.base = op.index = op.segmentBase = ZERO_SLOT >> 2;
   op.shift = op.displacement = op.displacementHigh = op.access = op.size = 0;
   op.addressMask = -1;
   op.aligned = false;
   op.mask = 0xfff;
   if (operand === null) return;
-  if (operand.base >= 0) op.base = registerAddress(operand.base);
+  if (operand.base >= 0) op.base = registerAddress(operand.base) >> 2;
   if (operand.index >= 0) {
-    op.index = registerAddress(operand.index);
+    op.index = registerAddress(operand.index) >> 2;
     op.shift = operand.scale === 8 ? 3 : operand.scale >> 1;
   }
   op.displacement = operand.displacement;
   op.displacementHigh = operand.ripRelative ? KERNEL_WINDOW_HIGH : operand.displacementHigh;
   if (operand.addressSize === 4) op.addressMask = 0;
-  if (operand.segment === 'gs') op.segmentBase = STATE_GS_BASE;
-  else if (operand.segment === 'fs') op.segmentBase = STATE_FS_BASE;
+  if (operand.segment === 'gs') op.segmentBase = STATE_GS_BASE >> 2;
+  else if (operand.segment === 'fs') op.segmentBase = STATE_FS_BASE >> 2;
 }
 
 /** @returns how the main loop finds the address. */
@@ -152,7 +152,7 @@ function setMemory(op: Op, instruction: Instruction, position: number): number {
     // Only bit tests with a constant stay within the operand.
     const within = op.access !== 0 && op.source === IMMEDIATE_SLOT;
     if (!within) {
-      if (op.access === 0) op.segmentBase = ZERO_SLOT;
+      if (op.access === 0) op.segmentBase = ZERO_SLOT >> 2;
       op.access = 0;
       return PRE_NONE;
     }
@@ -170,6 +170,6 @@ function setMemory(op: Op, instruction: Instruction, position: number): number {
 /** Exploration sees string instructions at the address where they begin. */
 function observeString(op: Op, instruction: Instruction): void {
   if (OPERATIONS[instruction.operationNumber].implicitReads === 0 || instruction.operands.length > 0) return;
-  if (['movs', 'stos', 'scas', 'cmps'].includes(instruction.operation)) op.base = registerAddress(RDI);
-  else if (instruction.operation === 'lods') op.base = registerAddress(RSI);
+  if (['movs', 'stos', 'scas', 'cmps'].includes(instruction.operation)) op.base = registerAddress(RDI) >> 2;
+  else if (instruction.operation === 'lods') op.base = registerAddress(RSI) >> 2;
 }

@@ -92,7 +92,7 @@ const pop: HandlerChoice = ({ size, operands }) => {
     const low = readLow(cpu, at, size);
     const high = readHigh(cpu, at, size);
     let to = d;
-    if (operand.kind === 'memory' && op.base === RSP_AT) {
+    if (operand.kind === 'memory' && op.base === RSP_AT >> 2) {
       moveStack(cpu, size);
       try {
         cpu.computeAddress(op);
@@ -170,8 +170,8 @@ const setFlag = (change: (cpu: Cpu) => void): HandlerChoice => always((cpu) => c
 const translate: HandlerChoice = ({ segment, addressSize }) => {
   const base = segment === 'gs' ? STATE_GS_BASE : segment === 'fs' ? STATE_FS_BASE : ZERO_SLOT;
   return (cpu: Cpu, op: Op, _d: Address): void => {
-    op.base = RBX_AT;
-    op.segmentBase = base;
+    op.base = RBX_AT >> 2;
+    op.segmentBase = base >> 2;
     op.addressMask = addressSize === 4 ? 0 : -1;
     op.displacement = cpu.data.getUint8(RAX_AT);
     cpu.computeAddress(op);

@@ -197,18 +197,18 @@ export class Cpu {
   /** Computes the address of the memory operand into addressLow and addressHigh. */
   computeAddress(op: Op): void {
     const { i32 } = this;
-    const baseLow = i32[op.base >> 2];
-    let low = i32[op.index >> 2];
-    let high = i32[(op.index >> 2) + 1];
+    const baseLow = i32[op.base];
+    let low = i32[op.index];
+    let high = i32[op.index + 1];
     high = (high << op.shift) | ((low >>> 1) >>> (31 - op.shift));
     low <<= op.shift;
     let sum = (low + baseLow) | 0;
-    high = (high + i32[(op.base >> 2) + 1] + (sum >>> 0 < baseLow >>> 0 ? 1 : 0)) | 0;
+    high = (high + i32[op.base + 1] + (sum >>> 0 < baseLow >>> 0 ? 1 : 0)) | 0;
     low = (sum + op.displacement) | 0;
     high = (high + op.displacementHigh + (low >>> 0 < sum >>> 0 ? 1 : 0)) & op.addressMask;
-    const segmentLow = i32[op.segmentBase >> 2];
+    const segmentLow = i32[op.segmentBase];
     sum = (low + segmentLow) | 0;
-    this.addressHigh = (high + i32[(op.segmentBase >> 2) + 1] + (sum >>> 0 < segmentLow >>> 0 ? 1 : 0)) | 0;
+    this.addressHigh = (high + i32[op.segmentBase + 1] + (sum >>> 0 < segmentLow >>> 0 ? 1 : 0)) | 0;
     this.addressLow = sum;
   }
 

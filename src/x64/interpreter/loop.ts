@@ -101,32 +101,32 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
         let taken = false;
         if (pre !== PRE_NONE) {
           if (pre === PRE_BASE) {
-            const base = i32[op.base >> 2];
+            const base = i32[op.base];
             a = (base + op.displacement) | 0;
             if (
               base < 0 ||
-              i32[(op.base >> 2) + 1] !== KERNEL_WINDOW_HIGH ||
+              i32[op.base + 1] !== KERNEL_WINDOW_HIGH ||
               (fast[a >>> 12] & op.access) !== op.access ||
               (a & op.mask) > op.limit
             ) {
-              a = cpu.prepare(op);
+              a = cpu.prepare(op) | 0;
             }
           } else if (pre === PRE_INDEX) {
             // A pointer and a small index, as nearly always; the sum then stays clear of 2^32.
-            const base = i32[op.base >> 2];
-            const index = i32[op.index >> 2];
+            const base = i32[op.base];
+            const index = i32[op.index];
             a = (base + (index << op.shift) + op.displacement) | 0;
             if (
               ((base >>> 30) | (index >>> 27)) !== 0 ||
-              ((i32[(op.base >> 2) + 1] ^ KERNEL_WINDOW_HIGH) | i32[(op.index >> 2) + 1]) !== 0 ||
+              ((i32[op.base + 1] ^ KERNEL_WINDOW_HIGH) | i32[op.index + 1]) !== 0 ||
               (fast[a >>> 12] & op.access) !== op.access ||
               (a & op.mask) > op.limit
             ) {
-              a = cpu.prepare(op);
+              a = cpu.prepare(op) | 0;
             }
           } else {
             a = op.displacement;
-            if ((fast[a >>> 12] & op.access) !== op.access || pre === PRE_OTHER) a = cpu.prepare(op);
+            if ((fast[a >>> 12] & op.access) !== op.access || pre === PRE_OTHER) a = cpu.prepare(op) | 0;
           }
         }
         switch (number) {
@@ -232,10 +232,10 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
             break;
           case 15: {
             // lea, 8 bytes, of base and displacement.
-            const base = i32[op.base >> 2];
+            const base = i32[op.base];
             const low = (base + op.displacement) | 0;
             i32[(op.destination >> 2) + 1] =
-              i32[(op.base >> 2) + 1] +
+              i32[op.base + 1] +
               op.displacementHigh +
               (((base & op.displacement) | ((base | op.displacement) & ~low)) >>> 31);
             i32[op.destination >> 2] = low;
@@ -800,7 +800,7 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
         }
         const { backward } = op;
         op = op.taken as Op;
-        if (backward) {
+        if (backward !== 0) {
           op.loopsLeft = (op.loopsLeft - 1) | 0;
           if (op.loopsLeft === 0) tiers.hotLoop(op);
           if (fuel <= pause) return pauseAt(op, fuel);

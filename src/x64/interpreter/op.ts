@@ -70,13 +70,13 @@ export class Op {
   /** Immediate operand; of an address without access, its displacement. */
   low = 0;
   high = 0;
-  /** The memory operand. Registers are addresses in the state block. */
-  base: Address = ZERO_SLOT;
-  index: Address = ZERO_SLOT;
+  /** The memory operand. Registers are given by the number of their first word in memory. */
+  base = ZERO_SLOT >> 2;
+  index = ZERO_SLOT >> 2;
   shift = 0;
   displacement = 0;
   displacementHigh = 0;
-  segmentBase: Address = ZERO_SLOT;
+  segmentBase = ZERO_SLOT >> 2;
   addressMask = -1;
   /** Accesses to the memory operand, and its bytes. */
   access = 0;
@@ -94,8 +94,8 @@ export class Op {
   next: Op | null = null;
   /** Target of a direct jump or call. */
   taken: Op | null = null;
-  /** The target of the direct jump is not behind it: fuel is looked at. */
-  backward = false;
+  /** 1 where the target of the direct jump is not behind it: fuel is looked at. */
+  backward = 0;
   /** A third register operand. */
   third: Address = 0;
   /** Calls and backward jumps to here until the engine is told. */

@@ -98,8 +98,8 @@ function maskedStore(instruction: Instruction): Handler {
   const { segment, addressSize } = instruction;
   const base = segment === 'gs' ? STATE_GS_BASE : segment === 'fs' ? STATE_FS_BASE : ZERO_SLOT;
   return (cpu, op, d, s) => {
-    op.base = RDI_AT;
-    op.segmentBase = base;
+    op.base = RDI_AT >> 2;
+    op.segmentBase = base >> 2;
     op.addressMask = addressSize === 4 ? 0 : -1;
     op.displacement = 0;
     cpu.computeAddress(op);
