@@ -21,7 +21,7 @@ import {
 } from '../../src/x64/index.ts';
 import { type EncodingChoice, encode, type MemoryChoice, operandSizes, rmKinds } from './encode.ts';
 import { pick, type RandomNumbers, randomWord, ValuePool } from './random.ts';
-import { CODE_ADDRESS, CODE_STRIDE, Registers, WINDOW_ADDRESS } from './records.ts';
+import { CODE_ADDRESS, CODE_STRIDE, DATA_ADDRESS, Registers, WINDOW_ADDRESS } from './records.ts';
 
 export interface Case {
   readonly before: Registers;
@@ -42,6 +42,8 @@ const OPERAND_AREA = WINDOW_ADDRESS + 0x40;
 const OPERAND_AREA_SIZE = 0x60;
 /** Nothing is mapped there, neither in the harness nor in the guest. */
 const UNMAPPED = 0x3000_0000;
+/** Of cases that have nothing to do with the stack. */
+const OTHER_STACK = DATA_ADDRESS + 0x3000;
 const STACK = WINDOW_ADDRESS + 0xa0;
 const FRAME = WINDOW_ADDRESS + 0xc0;
 
@@ -162,6 +164,9 @@ class CaseMaker {
       prefixes,
       forceRex: random(4) === 0 && form.map < 4,
     };
+    // A stack where the translator wants one, unless rsp is an operand or a pointer already.
+    const named = [reg, rm, vvvv, memory?.index ?? -1];
+    if (!named.includes(RSP) && (this.#pointers & (1 << RSP)) === 0) this.#point(RSP, OTHER_STACK);
     this.#constrain(choice);
     return {
       before: this.#before,

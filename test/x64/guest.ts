@@ -36,6 +36,8 @@ import {
 /** What executes machine code: the interpreter alone, or with faster tiers. */
 export interface GuestEngine {
   run(): Exit;
+  /** Makes ready what a function calls, before anything runs. */
+  prepare?(address: number): void;
 }
 
 export type MakeEngine = (memory: KernelMemory, host: EngineHost, pages: Pages) => GuestEngine;
@@ -44,6 +46,9 @@ export type MakeEngine = (memory: KernelMemory, host: EngineHost, pages: Pages) 
 const END = 0x7800_0010;
 const KERNEL_HIGH = BigInt(KERNEL_WINDOW_HIGH >>> 0);
 const FUEL = 1000;
+/** Cases that one function calls for `prepare`, and the bytes that it takes. */
+const CALLS = 40;
+const CALLER_SIZE = 256;
 
 function fail(): never {
   throw new Error('a case reached the ports or the IRQL of the host');
@@ -83,6 +88,20 @@ export class Guest {
       data.setUint32(at + code.length + 6, END, true);
       data.setInt32(at + code.length + 10, KERNEL_WINDOW_HIGH, true);
     });
+    const { prepare } = this.#engine;
+    if (prepare === undefined) return;
+    let caller = CODE_ADDRESS + cases.length * CODE_STRIDE;
+    for (let first = 0; first < cases.length; first += CALLS) {
+      let at = caller;
+      for (let number = first; number < Math.min(first + CALLS, cases.length); number++) {
+        u8[at] = 0xe8;
+        data.setInt32(at + 1, CODE_ADDRESS + number * CODE_STRIDE - (at + 5), true);
+        at += 5;
+      }
+      u8[at] = 0xc3;
+      prepare.call(this.#engine, caller);
+      caller += CALLER_SIZE;
+    }
   }
 
   /**
