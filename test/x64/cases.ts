@@ -79,6 +79,8 @@ export function whyNotCompared(form: Form, absent: ReadonlySet<Feature>): string
 const LOCK = 0xf0;
 const GS = 0x65;
 const ADDRESS_SIZE = 0x67;
+/** Operations whose register operand has 8 bytes at any size, or is changed to stay in the window. */
+const NO_SHARED_BASE = /^(bt|push|pop|lea|cvtsi2|movd$|cr|imul|mulx)/;
 /** Bytes that a taken jump skips: `not rbx`. */
 const SKIPPED = [0x48, 0xf7, 0xd3];
 
