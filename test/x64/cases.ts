@@ -148,9 +148,11 @@ class CaseMaker {
     const rm = random(8) === 0 ? reg : random(16);
     const prefixes: number[] = [];
     let memory: MemoryChoice | null = null;
+    // Both the address and an operand: only where no operand shows the high half, and no bit number is made of it.
+    const shared = operandSize <= 4 && !NO_SHARED_BASE.test(operation.name);
     if (inMemory)
       memory = this.#memory(
-        free.filter((each) => each !== reg && each !== vvvv),
+        free.filter((each) => shared || (each !== reg && each !== vvvv)),
         prefixes,
       );
     if (inMemory && operation.lock && random(3) === 0) prefixes.push(LOCK);
