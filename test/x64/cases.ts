@@ -363,9 +363,8 @@ const REGISTER_CASES = 14;
 const MEMORY_CASES = 14;
 const FIXED_CASES = 6;
 
-/** Cases of one instruction over the whole table. */
 /** Half of the cases run as Windows does; the others with any rounding, masks, flags, and handling of denormals. */
-function mxcsrOf(random: (limit: number) => number): number {
+function mxcsrOf(random: RandomNumbers): number {
   if (random(2) === 0) return 0x1f80;
   let control = 0x1f80 | (random(4) << 13) | random(0x40);
   if (random(3) === 0) control |= 0x8000;
@@ -375,6 +374,7 @@ function mxcsrOf(random: (limit: number) => number): number {
   return control & ~((~control >> 7) & 0x3f);
 }
 
+/** Cases of one instruction over the whole table. */
 export function casesOfTable(random: RandomNumbers, absent: ReadonlySet<Feature>): Case[] {
   const cases: Case[] = [];
   const pool = new ValuePool(random);
