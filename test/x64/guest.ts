@@ -36,7 +36,7 @@ import {
 export interface GuestEngine {
   run(): Exit;
   /** Makes ready what a function calls, before anything runs. */
-  prepare?(address: number): void;
+  readonly prepare?: (address: number) => void;
 }
 
 export type MakeEngine = (memory: KernelMemory, host: EngineHost, pages: Pages) => GuestEngine;
@@ -98,7 +98,7 @@ export class Guest {
         at += 5;
       }
       u8[at] = 0xc3;
-      prepare.call(this.#engine, caller);
+      prepare(caller);
       caller += CALLER_SIZE;
     }
   }
