@@ -28,7 +28,7 @@ const INTERPRETER: MakeEngine = (memory, host, pages) =>
 const NEVER = 1 << 30;
 
 /** Everything is translated before it runs, as far as the translator can. */
-function translator(): { readonly makeEngine: MakeEngine; translated(): number } {
+function translator(): { readonly makeEngine: MakeEngine; readonly translated: () => number } {
   const engines: Engine[] = [];
   const makeEngine: MakeEngine = (memory, host, pages) => {
     const engine = new Engine(memory, host, {

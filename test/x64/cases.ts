@@ -79,8 +79,9 @@ export function whyNotCompared(form: Form, absent: ReadonlySet<Feature>): string
 const LOCK = 0xf0;
 const GS = 0x65;
 const ADDRESS_SIZE = 0x67;
-/** Operations whose register operand has 8 bytes at any size, or is changed to stay in the window. */
-const NO_SHARED_BASE = /^(bt|push|pop|lea|cvtsi2|movd$|cr|imul|mulx)/;
+const ALL_REGISTERS: readonly number[] = [...Array(16).keys()];
+/** Operations whose registers have 8 bytes at any size, or get values of their own. */
+const NO_SHARED_BASE = /^(bt|push|pop|lea|div|idiv|pcmpestr|enter|leave|cmpxchg8b)/;
 /** Bytes that a taken jump skips: `not rbx`. */
 const SKIPPED = [0x48, 0xf7, 0xd3];
 
@@ -152,7 +153,7 @@ class CaseMaker {
     const shared = operandSize <= 4 && !NO_SHARED_BASE.test(operation.name);
     if (inMemory)
       memory = this.#memory(
-        free.filter((each) => shared || (each !== reg && each !== vvvv)),
+        shared ? ALL_REGISTERS : free.filter((each) => each !== reg && each !== vvvv),
         prefixes,
       );
     if (inMemory && operation.lock && random(3) === 0) prefixes.push(LOCK);
@@ -324,7 +325,7 @@ class CaseMaker {
   /** Half of the exchanges succeed. */
   #matchAccumulator(choice: EncodingChoice): void {
     const before = this.#before;
-    if (this.#random(2) === 0) return;
+    if (this.#random(2) === 0 || (this.#pointers & (1 << RAX)) !== 0) return;
     if (choice.memory === null) {
       before.setGeneral(RAX, before.general(choice.rm));
       return;

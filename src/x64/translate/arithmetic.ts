@@ -348,18 +348,24 @@ const exchangeAdd: Handler = (e, { operands, size }) => {
   const [first, second] = operands;
   const { body, flags } = e;
   const place = placeOf(e, first, true);
-  // The operands are kept in any case: the sum is written last, over the old value if both are the same register.
+  // The operands are kept in any case. Memory is written first, as the other register may be part of its address; of
+  // two registers the sum is written last, over the old value if they are the same.
   pushFirst(e, first, place);
   body.set(flags.a(size));
   e.pushOperand(second, ADDRESS);
   body.set(flags.b(size));
   flags.setSource('add', size);
-  body.get(flags.a(size));
-  setFirst(e, second, null);
+  if (place === null) {
+    body.get(flags.a(size));
+    setFirst(e, second, null);
+  }
   body.get(flags.a(size));
   body.get(flags.b(size));
   body.op(sized(op.i32Add, op.i64Add, size));
   setFirst(e, first, place);
+  if (place === null) return;
+  body.get(flags.a(size));
+  setFirst(e, second, null);
 };
 
 const compareExchange: Handler = (e, { operands, size }) => {
@@ -376,21 +382,26 @@ const compareExchange: Handler = (e, { operands, size }) => {
   body.get(flags.b(size));
   flags.push(0x40);
   body.op(op.select);
-  body.set(size === 8 ? SECOND_SCRATCH64 : SECOND_SCRATCH32);
+  const result = size === 8 ? SECOND_SCRATCH64 : SECOND_SCRATCH32;
+  body.set(result);
+  // Before the accumulator, which may be part of its address.
+  if (place !== null) {
+    body.get(result);
+    setFirst(e, first, place);
+  }
   flags.push(0x40);
   body.op(op.i32Eqz);
   body.open(op.if);
   body.get(flags.b(size));
   e.setRegister(RAX, size);
   body.close();
-  if (place === null) {
-    // Equal or not, a register of 32 bits is zero-extended only where it is written.
-    flags.push(0x40);
-    body.open(op.if);
-  }
-  body.get(size === 8 ? SECOND_SCRATCH64 : SECOND_SCRATCH32);
-  setFirst(e, first, place);
-  if (place === null) body.close();
+  if (place !== null) return;
+  // Equal or not, a register of 32 bits is zero-extended only where it is written.
+  flags.push(0x40);
+  body.open(op.if);
+  body.get(result);
+  setFirst(e, first, null);
+  body.close();
 };
 
 const setCondition: Handler = (e, { operands, condition }) => {
