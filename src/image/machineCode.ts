@@ -49,6 +49,8 @@ import { parameterKinds, type ValueKind, valueKind } from './valueKinds.ts';
 /** Runs machine code from the registers in memory. */
 export interface CodeEngine {
   run(): Exit;
+  /** The same, where the function at rip has just been called. */
+  runCall(): Exit;
 }
 
 /** What the machine supplies: everything that is no business of control. */
@@ -236,7 +238,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     this.#jump(entry.address);
     this.#depth++;
     try {
-      const left = this.#run(outer);
+      const left = this.#run(outer, true);
       if (left !== 'returned') throw this.#cannotSplit(entry);
       return convention.result(entry.result);
     } finally {
@@ -313,7 +315,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
 
   /** Runs a strand from its registers to the end of its activation, or until it has to wait. */
   #runStrand(strand: Strand, entry: Entry): unknown {
-    const left = this.#run(strand);
+    const left = this.#run(strand, true);
     if (left === 'returned') {
       const result = this.convention.result(entry.result);
       this.#strands.give(strand);
@@ -390,11 +392,12 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   }
 
   /** Runs the engine until the activation is over or has to wait. */
-  #run(strand: Strand): Leave {
+  #run(strand: Strand, called = false): Leave {
     for (;;) {
       let exit: Exit;
       try {
-        exit = this.#engine.run();
+        exit = called ? this.#engine.runCall() : this.#engine.run();
+        called = false;
       } catch (error) {
         if (!(error instanceof RaisedStatusError)) throw error;
         this.exceptions.raise(strand, error);

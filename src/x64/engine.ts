@@ -17,6 +17,7 @@ import {
   OBSERVE_TRACE,
   type Tiers,
 } from './interpreter/index.ts';
+import { STATE_RIP } from './state.ts';
 import { TranslatedTier } from './translate/tier.ts';
 
 export interface EngineOptions {
@@ -86,6 +87,17 @@ export class Engine {
    * fuel are in memory, at STATE, before and after. May be called again from functions of the host that it calls.
    */
   run(): Exit {
+    return this.#execute();
+  }
+
+  /** `run`, where the host has just called the function at rip: it counts towards being translated. */
+  runCall(): Exit {
+    const { i32 } = this.cpu;
+    if (this.translated !== null) {
+      const op = this.code.at(i32[STATE_RIP >> 2], i32[(STATE_RIP >> 2) + 1]);
+      op.callsLeft = (op.callsLeft - 1) | 0;
+      if (op.callsLeft === 0) this.translated.hotCall(op);
+    }
     return this.#execute();
   }
 
