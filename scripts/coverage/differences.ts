@@ -13,6 +13,10 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   },
   NET_BUFFER_LIST_NBL_FLAGS: { returns: 'the page calls the macro VOID; it is an expression of the flags' },
   NET_BUFFER_LIST_STATUS: { returns: 'the status is what the list holds, not the outcome of the macro' },
+  NdisProcessorNumberToIndex: {
+    returns: 'no page says; the name and the drivers that import it do',
+    parameters: 'as above',
+  },
   NDIS_NBL_GET_MEDIA_SPECIFIC_INFO: { parameters: 'the macro writes the pointer it finds: one level more' },
   NDIS_NBL_ADD_MEDIA_SPECIFIC_INFO_EX: { parameters: 'the page names the structure without EX' },
   NDIS_NBL_GET_MEDIA_SPECIFIC_INFO_EX: { parameters: 'without EX on the page, and one level more' },

@@ -75,6 +75,7 @@ export interface TestNdis {
   /** Queues the halt of an adapter. */
   halt(adapter: MiniportAdapter): void;
   run: TestKernel<object>['run'];
+  start: TestKernel<object>['start'];
   runAll: TestKernel<object>['runAll'];
   /** Codes of the findings so far. */
   findings(): string[];
@@ -125,6 +126,7 @@ export function createTestNdis(options: KernelOptions & { readonly ndis?: NdisOp
       queueOperation(ndis, adapter, { kind: 'halt', action: 0, event: 0 });
     },
     run: base.run,
+    start: base.start,
     runAll: base.runAll,
     findings: () => kernel.findings.map((finding) => `${finding.code} ${finding.driver}`),
   };

@@ -12,3 +12,4 @@ export * from './removeLock.ts';
 export * from './requests.ts';
 export * from './stackLocations.ts';
 export * from './security.ts';
+export * from './deviceProperties.ts';

@@ -18,3 +18,4 @@ export * from './requests.ts';
 export * from './stackLocations.ts';
 export * from './security.ts';
 export * from './shutdown.ts';
+export { devicePropertiesOf } from './deviceProperties.ts';

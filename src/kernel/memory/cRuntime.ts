@@ -1,6 +1,6 @@
 /**
- * Characters, numbers and stack probes of the C runtime that the kernel exports. Implements the pages of ctype.h and
- * stdlib.h of the C runtime reference, and "/Gs" of the compiler reference for __chkstk.
+ * Characters and numbers of the C runtime that the kernel exports. Implements the pages of ctype.h and
+ * stdlib.h of the C runtime reference.
  */
 
 import type { Address } from '../../memory/index.ts';
@@ -103,15 +103,4 @@ export const memchr = declareFunction('ntoskrnl', {
       const at = kernel.memory.u8.subarray(buffer, buffer + Number(count)).indexOf(c & 0xff);
       return at < 0 ? 0 : buffer + at;
     },
-});
-
-/**
- * The probe that compilers call before a function takes a large stack frame: it changes no register, and a stack that
- * is used up faults at the access that follows.
- */
-export const __chkstk = declareFunction('ntoskrnl', {
-  ...anyLevel,
-  prototype: 'VOID __chkstk(VOID)',
-  page: 'wdm/nf-wdm-iogetremainingstacksize',
-  implement: () => (): void => {},
 });

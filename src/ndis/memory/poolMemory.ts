@@ -3,9 +3,13 @@
  * Implements "NdisAllocateMemoryWithTagPriority", "NdisAllocateGenericObject", "NdisMoveMemory" and their kin (ndis.h).
  */
 
-import { copyBytes, declareFunction, type Handle, poolOf } from '../../kernel/index.ts';
+import { copyBytes, declareFunction, type Handle, type OutPointer, poolOf } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
-import { NDIS_OBJECT_TYPE_DEFAULT } from '../generated/constants/index.ts';
+import {
+  NDIS_OBJECT_TYPE_DEFAULT,
+  NDIS_STATUS_FAILURE,
+  NDIS_STATUS_SUCCESS,
+} from '../generated/constants/index.ts';
 import { NDIS_GENERIC_OBJECT } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 
@@ -32,6 +36,27 @@ export const NdisAllocateMemoryWithTagPriority = declareFunction('ndis', {
     const pool = poolOf(ndis.kernel);
     return (_NdisHandle: Handle, Length: number, Tag: number, _Priority: number): Address =>
       pool.allocate(poolType.nonPagedNx, Length, Tag, driver.id);
+  },
+});
+
+/**
+ * The older form of NdisAllocateMemoryWithTagPriority: writes the address, NULL when memory is short.
+ * @returns NDIS_STATUS_SUCCESS, NDIS_STATUS_FAILURE when memory is short. IRQL <= DISPATCH_LEVEL.
+ * Page ndis/nf-ndis-ndisallocatememorywithtag.
+ */
+export const NdisAllocateMemoryWithTag = declareFunction('ndis', {
+  prototype: 'NDIS_STATUS NdisAllocateMemoryWithTag(PVOID* VirtualAddress, UINT Length, ULONG Tag)',
+  irql: '<=DISPATCH_LEVEL',
+  waits: 'never',
+  since: '5.0',
+  page: 'ndis/nf-ndis-ndisallocatememorywithtag',
+  implement: ({ kernel, memory }: NdisLibrary, driver) => {
+    const pool = poolOf(kernel);
+    return (VirtualAddress: OutPointer, Length: number, Tag: number): number => {
+      const address = pool.allocate(poolType.nonPagedNx, Length, Tag, driver.id);
+      memory.writePointer(VirtualAddress, address);
+      return address === 0 ? NDIS_STATUS_FAILURE : NDIS_STATUS_SUCCESS;
+    };
   },
 });
 

@@ -14,6 +14,7 @@ import { releasePorts } from '../ports/ports.ts';
 import { unbindBinding } from '../protocol/unbind.ts';
 import { pauseStack } from '../stack/pauseRestart.ts';
 import { apply } from '../stateTable.ts';
+import { releaseAdapterDevices } from './adapterDevices.ts';
 import { cancelCheckForHang } from './checkForHang.ts';
 import { adapterStates, MiniportAdapter } from './miniportAdapter.ts';
 
@@ -64,6 +65,7 @@ export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; r
       if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
       endAdapterRequests(ndis, adapter);
       releasePorts(ndis, adapter);
+      releaseAdapterDevices(ndis, adapter);
       adapter.halted = true;
       adapter.bindRequests.length = 0;
       inventoryOf(ndis).removeAdapter(adapter);
