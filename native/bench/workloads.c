@@ -153,3 +153,10 @@ u64 prepare(struct memory *m) {
   }
   return sizeof *m;
 }
+
+/* Calls a workload again and again, so that what is measured is not the way into machine code. */
+u64 repeat(struct memory *m, u64 (*workload)(struct memory *), u32 times) {
+  u64 sum = 0;
+  for (u32 i = 0; i < times; i++) sum += workload(m);
+  return sum;
+}

@@ -47,6 +47,8 @@ export const SCRATCH64 = OTHER_I64 + 3;
 export const SECOND_SCRATCH64 = OTHER_I64 + 4;
 export const TARGET = OTHER_I64 + 5;
 export const THIRD_SCRATCH64 = OTHER_I64 + 6;
+/** The page that rsp points to when the function begins. */
+export const ENTRY_PAGE = OTHER_I64 + 7;
 /** Pages known to be accessible, one per base register and kind of access. */
 export const WINDOWS = OTHER_I64 + 16;
 

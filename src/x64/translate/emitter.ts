@@ -3,7 +3,7 @@
  * how to leave. Implements the translated side of decision 1 of the design: every access is checked before it happens.
  */
 
-import { type Address, KERNEL_WINDOW_HIGH } from '../../memory/index.ts';
+import { type Address, KERNEL_WINDOW_HIGH, PAGE_SIZE } from '../../memory/index.ts';
 import type { Instruction, MemoryOperand, Operand } from '../instruction.ts';
 import { RSP, STATE_FS_BASE, STATE_FUEL, STATE_GS_BASE, STATE_RIP } from '../state.ts';
 import { type Analysis, type BlockFacts, type Step, smallestHolding } from './analysis.ts';
@@ -23,6 +23,7 @@ import { Flags } from './flags.ts';
 import { applyToFrame, type Frame, offsetOf, UNKNOWN } from './frame.ts';
 import { op } from './opcodes.ts';
 import { Ranges } from './ranges.ts';
+import type { Windows } from './windows.ts';
 
 /** Where a memory operand lies: an i32 in a local, or the low half of a register, and a constant. */
 export interface Place {
@@ -48,6 +49,7 @@ export class Emitter {
   readonly body: Body;
   readonly flags: Flags;
   readonly ranges = new Ranges();
+  windows: Windows | null = null;
   /** Lowest and highest distance from rsp at the entry that is accessed without a check. */
   lowestUsed = 0;
   highestUsed = 0;
@@ -318,6 +320,22 @@ export class Emitter {
       body.i64(first);
       body.op(op.i64Add);
     }
+    const window =
+      map.shadow >= 0
+        ? -1
+        : (this.windows?.localFor(this.facts.block.index, operand, range.writes) ?? -1);
+    if (window >= 0) {
+      body.get(window);
+      body.op(op.i64Sub);
+      body.i64(PAGE_SIZE - 1 - (last - first));
+      body.op(op.i64GtU);
+      body.open(op.if);
+      body.get(EFFECTIVE);
+      if (first !== 0) {
+        body.i64(first);
+        body.op(op.i64Add);
+      }
+    }
     body.i64(32);
     body.op(op.i64ShrU);
     body.op(op.i32WrapI64);
@@ -331,6 +349,16 @@ export class Emitter {
       if (last !== first) this.#orMap(last, table);
     }
     this.leaveIf();
+    if (window < 0) return;
+    body.get(EFFECTIVE);
+    if (first !== 0) {
+      body.i64(first);
+      body.op(op.i64Add);
+    }
+    body.i64(-PAGE_SIZE);
+    body.op(op.i64And);
+    body.set(window);
+    body.close();
   }
 
   #orMap(distance: number, table: number): void {
@@ -421,10 +449,9 @@ export class Emitter {
   /** Leaves with RIP set. */
   leaveAt(dirty: Registers, reason: number): void {
     const { body } = this;
-    if (reason !== REASON_LEAVE) {
-      body.i32(reason);
-      body.set(REASON);
-    }
+    // Always set, so that it is no value that loops carry along.
+    body.i32(reason);
+    body.set(REASON);
     const label = this.#exits.get(smallestHolding(this.analysis.exitSets, dirty));
     if (label === undefined) throw new Error('translator: no exit for a set of registers');
     body.br(label);

@@ -95,3 +95,22 @@ function dominates(upper: number, lower: number, dominator: readonly number[]): 
     if (node === 0) return false;
   }
 }
+
+/** Blocks of each loop, by its head: those from which the head is reached without leaving through it. */
+export function naturalLoops(graph: Graph): Map<number, Set<number>> {
+  const loops = new Map<number, Set<number>>();
+  for (const head of graph.order) {
+    for (const tail of graph.predecessors[head]) {
+      if (graph.place[tail] < graph.place[head]) continue;
+      const body = loops.get(head) ?? new Set([head]);
+      loops.set(head, body);
+      const work = [tail];
+      for (let node = work.pop(); node !== undefined; node = work.pop()) {
+        if (body.has(node)) continue;
+        body.add(node);
+        work.push(...graph.predecessors[node]);
+      }
+    }
+  }
+  return loops;
+}

@@ -3,6 +3,7 @@
  * control flow to structured control flow" (Ramsey, 2022); what is irreducible goes through a switch in a loop.
  */
 
+import { Code } from './code.ts';
 import type { Body, Label } from './body.ts';
 import { NEXT_BLOCK } from './convention.ts';
 import { analyseGraph, type Graph } from './graph.ts';
@@ -12,6 +13,8 @@ import { op } from './opcodes.ts';
 export interface BlockWriter {
   /** Writes the code of a block and calls `Structure.go` wherever it goes to another one. */
   writeBlock(block: number): void;
+  /** Writes what comes before a loop, once the loop is written. */
+  writeLoopEntry(head: number): void;
 }
 
 export class Structure {
@@ -89,7 +92,11 @@ export class Structure {
   #writeTree(block: number): void {
     const merges = this.graph.children[block].filter((child) => this.#isMerge[child]);
     merges.sort((a, b) => this.graph.place[b] - this.graph.place[a]);
-    if (this.#isLoop[block]) this.#loopLabels[block] = this.#body.open(op.loop);
+    const before = this.#body.code;
+    if (this.#isLoop[block]) {
+      this.#body.code = new Code();
+      this.#loopLabels[block] = this.#body.open(op.loop);
+    }
     for (const child of merges) this.#labels[child] = this.#body.open(op.block);
     this.#writer.writeBlock(block);
     // The last that was opened is closed first, and its code stands behind it.
@@ -97,7 +104,12 @@ export class Structure {
       this.#body.close();
       this.#writeTree(child);
     }
-    if (this.#isLoop[block]) this.#body.close();
+    if (!this.#isLoop[block]) return;
+    this.#body.close();
+    const loop = this.#body.code;
+    this.#body.code = before;
+    this.#writer.writeLoopEntry(block);
+    before.append(loop);
   }
 
   #writeSwitch(): void {

@@ -3,7 +3,7 @@
  * convention of convention.ts.
  */
 
-import type { Address } from '../../memory/index.ts';
+import { type Address, PAGE_SIZE } from '../../memory/index.ts';
 import type { Instruction } from '../instruction.ts';
 import { RSP } from '../state.ts';
 import type { Analysis, SummaryOf } from './analysis.ts';
@@ -18,6 +18,7 @@ import {
 import { Code } from './code.ts';
 import {
   type CheckMap,
+  ENTRY_PAGE,
   FUEL,
   PASSED,
   REASON_FUEL,
@@ -37,6 +38,7 @@ import { handlerOf } from './handlers.ts';
 import { op } from './opcodes.ts';
 import type { Known } from './ranges.ts';
 import { Structure } from './structure.ts';
+import { Windows } from './windows.ts';
 
 /** What is known at the end of a block that the next one can count on. */
 interface Inherited {
@@ -47,8 +49,11 @@ interface Inherited {
 export class UnitWriter {
   readonly #e: Emitter;
   readonly #structure: Structure;
+  readonly #windows: Windows;
   readonly #calleeOf: CalleeOf;
   readonly #summaryOf: SummaryOf;
+  /** A loop needs the page of the stack. */
+  #keepsPage = false;
   readonly #inherited = new Map<number, Inherited>();
 
   constructor(analysis: Analysis, map: CheckMap, calleeOf: CalleeOf, summaryOf: SummaryOf) {
@@ -62,6 +67,8 @@ export class UnitWriter {
     }
     const successors = analysis.blocks.map((facts) => facts.successors);
     this.#structure = new Structure(this.#e.body, successors, switchTargets, this);
+    this.#windows = new Windows(this.#structure.graph, analysis.blocks);
+    this.#e.windows = this.#windows;
   }
 
   /** The function as an entry of the code section. */
@@ -97,6 +104,12 @@ export class UnitWriter {
     body.i32(0);
     body.op(op.i32LeS);
     this.#leaveAtEntry(REASON_FUEL);
+    if (this.#keepsPage) {
+      body.get(RSP);
+      body.i64(-PAGE_SIZE);
+      body.op(op.i64And);
+      body.set(ENTRY_PAGE);
+    }
     if (e.lowestUsed >= 0 && e.highestUsed <= 8) return;
     this.#pushStackAddress(e.lowestUsed);
     body.i32(0);
@@ -108,6 +121,16 @@ export class UnitWriter {
     body.op(op.i64GtU);
     body.op(op.i32Or);
     this.#leaveAtEntry(REASON_STACK);
+  }
+
+  /** The page that rsp pointed to at the entry was written to by the caller, and stays while the strand runs. */
+  writeLoopEntry(head: number): void {
+    const { body } = this.#e;
+    for (const local of this.#windows.of(head)) {
+      this.#keepsPage = true;
+      body.get(ENTRY_PAGE);
+      body.set(local);
+    }
   }
 
   #pushStackAddress(offset: number): void {
