@@ -43,4 +43,13 @@ describe('translated code does what interpreted code does', () => {
       RUNS,
     );
   });
+
+  test('for vectors', () => {
+    fc.assert(
+      fc.property(seeds, fc.integer({ min: 1, max: 25 }), (seed, length) => {
+        compare(seed, length, true, true, 1_000_000);
+      }),
+      RUNS,
+    );
+  });
 });

@@ -66,11 +66,13 @@ export const TYPE_GUEST = 0;
 export const TYPE_HOST = 1;
 export const TYPE_MULTIPLY = 2;
 export const TYPE_RANGE = 3;
+export const TYPE_WINDOW = 4;
 export const TYPES: readonly FunctionType[] = [
   { parameters: [I64, I32, I64, I64, I64], results: [I32, I64] },
   { parameters: [I32], results: [I32] },
   { parameters: [I64, I64], results: [I64] },
   { parameters: [I32, I32], results: [I32] },
+  { parameters: [I64, I32, I32], results: [I64, I64] },
 ];
 
 /** Imported functions of every module, by index. */
@@ -81,6 +83,7 @@ export const IMPORT_MULTIPLY_HIGH_UNSIGNED = 3;
 export const IMPORT_MULTIPLY_HIGH_SIGNED = 4;
 export const IMPORT_CAN_READ = 5;
 export const IMPORT_CAN_WRITE = 6;
+export const IMPORT_OPEN_WINDOW = 7;
 export const IMPORTS = [
   { name: 'host', type: TYPE_HOST },
   { name: 'step', type: TYPE_HOST },
@@ -89,6 +92,7 @@ export const IMPORTS = [
   { name: 'multiplyHighSigned', type: TYPE_MULTIPLY },
   { name: 'canRead', type: TYPE_RANGE },
   { name: 'canWrite', type: TYPE_RANGE },
+  { name: 'openWindow', type: TYPE_WINDOW },
 ] as const;
 
 /** Lowest and one past the highest stack address that may be touched without a check; 64-bit addresses. */

@@ -320,21 +320,24 @@ export class Emitter {
       body.i64(first);
       body.op(op.i64Add);
     }
+    const length = last - first + 1;
     const window =
       map.shadow >= 0
-        ? -1
-        : (this.windows?.localFor(this.facts.block.index, operand, range.writes) ?? -1);
-    if (window >= 0) {
-      body.get(window);
+        ? null
+        : (this.windows?.find(this.facts.block.index, operand, first, length, range.writes) ?? null);
+    if (window !== null) {
+      body.get(window.low);
       body.op(op.i64Sub);
-      body.i64(PAGE_SIZE - 1 - (last - first));
+      if (window.span >= 0) {
+        body.get(window.span);
+        body.op(op.i64GeU);
+        this.leaveIf();
+        return;
+      }
+      body.i64(PAGE_SIZE - length);
       body.op(op.i64GtU);
       body.open(op.if);
-      body.get(EFFECTIVE);
-      if (first !== 0) {
-        body.i64(first);
-        body.op(op.i64Add);
-      }
+      this.#pushFirst(first);
     }
     body.i64(32);
     body.op(op.i64ShrU);
@@ -349,16 +352,20 @@ export class Emitter {
       if (last !== first) this.#orMap(last, table);
     }
     this.leaveIf();
-    if (window < 0) return;
-    body.get(EFFECTIVE);
-    if (first !== 0) {
-      body.i64(first);
-      body.op(op.i64Add);
-    }
+    if (window === null) return;
+    this.#pushFirst(first);
     body.i64(-PAGE_SIZE);
     body.op(op.i64And);
-    body.set(window);
+    body.set(window.low);
     body.close();
+  }
+
+  /** Pushes the 64-bit address of the first byte that is checked. */
+  #pushFirst(distance: number): void {
+    this.body.get(EFFECTIVE);
+    if (distance === 0) return;
+    this.body.i64(distance);
+    this.body.op(op.i64Add);
   }
 
   #orMap(distance: number, table: number): void {

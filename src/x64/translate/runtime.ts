@@ -3,7 +3,7 @@
  * Implements the convention of convention.ts.
  */
 
-import { FIRST_MAPPED_ADDRESS } from '../../memory/index.ts';
+import { FIRST_MAPPED_ADDRESS, KERNEL_WINDOW_HIGH, PAGE_SIZE } from '../../memory/index.ts';
 import { R8, RAX, RCX, RDX, RSP, STATE_FUEL, STATE_RIP } from '../state.ts';
 import { Body, OTHER_I32, OTHER_I64 } from './body.ts';
 import type { Code } from './code.ts';
@@ -17,6 +17,7 @@ import {
   TYPE_HOST,
   TYPE_MULTIPLY,
   TYPE_RANGE,
+  TYPE_WINDOW,
   TYPES,
 } from './convention.ts';
 import { moduleBytes } from './module.ts';
@@ -42,6 +43,7 @@ export function runtimeBytes(map: CheckMap): Uint8Array<ArrayBuffer> {
       { type: TYPE_MULTIPLY, code: multiplyHigh(true), export: 'multiplyHighSigned' },
       { type: TYPE_RANGE, code: checkRange(map.readMap, map.shadow), export: 'canRead' },
       { type: TYPE_RANGE, code: checkRange(map.writeMap, map.shadow), export: 'canWrite' },
+      { type: TYPE_WINDOW, code: openWindow(), export: 'openWindow' },
     ],
   });
 }
@@ -254,4 +256,68 @@ function checkShadow(body: Body, shadow: number): void {
   body.i32(0);
   body.op(op.return);
   body.close();
+}
+
+/**
+ * (address, map, size) => lowest address of the accessible pages around it, at most eight on each side, and at how
+ * many addresses in them an access of `size` bytes may begin: none where the address itself is not accessible.
+ */
+function openWindow(): Code {
+  const address = LEFT;
+  const table = AT;
+  const size = END;
+  const page = OTHER_I32 + 23;
+  const below = MIDDLE;
+  const body = new Body([address, table, size]);
+  body.get(address);
+  body.i64(32);
+  body.op(op.i64ShrU);
+  body.op(op.i32WrapI64);
+  body.i32(KERNEL_WINDOW_HIGH);
+  body.op(op.i32Xor);
+  body.get(address);
+  body.op(op.i32WrapI64);
+  body.i32(12);
+  body.op(op.i32ShrU);
+  body.get(table);
+  body.op(op.i32Add);
+  body.tee(page);
+  body.memory(op.i32Load8u, 0);
+  body.op(op.i32Or);
+  body.open(op.if);
+  body.i64(0);
+  body.i64(0);
+  body.op(op.return);
+  body.close();
+  // Eight entries of the map at once: zeros next to the page are accessible ones.
+  body.get(page);
+  body.i32(8);
+  body.op(op.i32Sub);
+  body.memory(op.i64Load, 0);
+  body.op(op.i64Clz);
+  body.i64(3);
+  body.op(op.i64ShrU);
+  body.set(below);
+  body.get(address);
+  body.i64(-PAGE_SIZE);
+  body.op(op.i64And);
+  body.get(below);
+  body.i64(12);
+  body.op(op.i64Shl);
+  body.op(op.i64Sub);
+  body.get(page);
+  body.memory(op.i64Load, 1);
+  body.op(op.i64Ctz);
+  body.i64(3);
+  body.op(op.i64ShrU);
+  body.get(below);
+  body.op(op.i64Add);
+  body.i64(12);
+  body.op(op.i64Shl);
+  body.get(size);
+  body.op(op.i64ExtendI32U);
+  body.op(op.i64Sub);
+  body.i64(PAGE_SIZE + 1);
+  body.op(op.i64Add);
+  return body.finish();
 }

@@ -3,8 +3,8 @@
  * control flow to structured control flow" (Ramsey, 2022); what is irreducible goes through a switch in a loop.
  */
 
-import { Code } from './code.ts';
 import type { Body, Label } from './body.ts';
+import { Code } from './code.ts';
 import { NEXT_BLOCK } from './convention.ts';
 import { analyseGraph, type Graph } from './graph.ts';
 import { op } from './opcodes.ts';

@@ -20,6 +20,7 @@ import {
   type CheckMap,
   ENTRY_PAGE,
   FUEL,
+  IMPORT_OPEN_WINDOW,
   PASSED,
   REASON_FUEL,
   REASON_LEAVE,
@@ -125,11 +126,22 @@ export class UnitWriter {
 
   /** The page that rsp pointed to at the entry was written to by the caller, and stays while the strand runs. */
   writeLoopEntry(head: number): void {
-    const { body } = this.#e;
-    for (const local of this.#windows.of(head)) {
-      this.#keepsPage = true;
-      body.get(ENTRY_PAGE);
-      body.set(local);
+    const { body, map } = this.#e;
+    for (const { low, span, operand, first, size, writes } of this.#windows.of(head)) {
+      if (span < 0) {
+        this.#keepsPage = true;
+        body.get(ENTRY_PAGE);
+        body.set(low);
+        continue;
+      }
+      this.#e.pushEffective(operand);
+      body.i64(first);
+      body.op(op.i64Add);
+      body.i32(writes ? map.writeMap : map.readMap);
+      body.i32(size);
+      body.call(IMPORT_OPEN_WINDOW);
+      body.set(span);
+      body.set(low);
     }
   }
 
