@@ -176,6 +176,28 @@ describe.each([PASSIVE_LEVEL, DISPATCH_LEVEL])('at IRQL %i', (irql) => {
   });
 });
 
+it('the call stack of a function of the host is that of all machine code that led to it', async () => {
+  const test = createTest();
+  const blocked = test.compiled('blockedCall');
+  const { kernel } = test;
+  const stacks: (readonly Address[])[] = [];
+  const look = test.hosted(() => {
+    stacks.push(kernel.machineCode?.callStack?.(16) ?? [], kernel.machineCode?.callStack?.(1) ?? []);
+    return 0;
+  });
+  await test.run(() =>
+    blocked(
+      test.hosted((argument) => blocked(argument, 0)),
+      look,
+    ),
+  );
+  const [all = [], one = []] = stacks;
+  expect(all).toHaveLength(2);
+  expect(all[0]).toBe(all[1]);
+  expect(one).toEqual(all.slice(0, 1));
+  expect(kernel.machineCode?.callStack?.(16)).toEqual([]);
+});
+
 describe('the dump of a machine that stops', () => {
   it('has the frames of all machine code that called one another through the host', async () => {
     const test = createTest();

@@ -145,6 +145,18 @@ export class StrandExceptions {
       .join(' < ');
   }
 
+  /** Addresses of the frames of machine code that led to the call of the host in progress, innermost first. */
+  callStack(current: Strand | null, limit: number): Address[] {
+    if (current === null) return [];
+    const addresses: Address[] = [];
+    for (const strand of this.#chain(current, readRegisters(this.#kernel.memory))) {
+      const frames = walkStack(this.unwinder, strand.host, strand.registers, limit - addresses.length);
+      for (const { kind, address } of frames) if (kind === 'code') addresses.push(address);
+      if (addresses.length >= limit) break;
+    }
+    return addresses;
+  }
+
   #chain(current: Strand, registers: Registers): ReportedStrand[] {
     const chain = [this.#reported(current, registers)];
     for (let strand = current.below; strand !== null; strand = strand.below) {
