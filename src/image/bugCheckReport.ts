@@ -9,12 +9,12 @@ import { type Address, FIRST_MAPPED_ADDRESS, halvesText } from '../memory/index.
 import { Decoder, disassemble, registerName } from '../x64/index.ts';
 import {
   FLAGS_WORD,
+  frameName,
   type HostFrames,
   instructionPointer,
   type Registers,
   RIP_WORD,
   ripIsKernel,
-  type StackFrame,
   type Unwinder,
   walkStack,
 } from './unwind/index.ts';
@@ -107,14 +107,10 @@ function leadingTo(unwinder: Unwinder, decoder: Decoder, rip: Address): Address[
 
 function stackLines(unwinder: Unwinder, strand: ReportedStrand): string[] {
   const frames = walkStack(unwinder, strand.host, strand.registers, FRAME_LIMIT);
-  const lines = frames.map((frame) => frameLine(frame, strand));
+  const lines = frames.map((frame) => (frame.kind === 'end' ? strand.name : frameName(unwinder, frame)));
   if (strand.called !== null) lines.unshift(strand.called);
   const ended = frames.at(-1)?.kind === 'end';
   return ended ? lines : [...lines, `(the stack cannot be followed down to ${strand.name})`];
-}
-
-function frameLine(frame: StackFrame, strand: ReportedStrand): string {
-  return frame.kind === 'end' ? strand.name : frame.name;
 }
 
 function registerText(registers: Registers, word: number): string {

@@ -48,6 +48,7 @@ import {
 import { mapImage } from '../load/index.ts';
 import { parseImage } from '../pe/index.ts';
 import {
+  frameName,
   readRegisters,
   setInstructionPointer,
   setStackPointer,
@@ -447,7 +448,8 @@ describe('a stack walk', () => {
       hostFrame: (address: Address, stack: Address) =>
         runner.dispatcher.hostFrame(runner.strand, address, stack),
     };
-    const names = walkStack(runner.dispatcher.unwinder, host, registers, 200).map(({ name }) => name);
+    const { unwinder } = runner.dispatcher;
+    const names = walkStack(unwinder, host, registers, 200).map((frame) => frameName(unwinder, frame));
     expect(names.at(-1)).toBe('the test');
     expect(names.filter((name) => name === '__C_specific_handler').length).toBeGreaterThan(2);
     expect(names.filter((name) => name === 'exception dispatch').length).toBeGreaterThan(2);

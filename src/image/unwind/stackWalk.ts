@@ -39,7 +39,7 @@ export interface StackFrame {
   /** Where it executes: an instruction for the innermost frame, a return address for the others. */
   readonly address: Address;
   readonly stackPointer: Address;
-  /** `echo.sys+0x1a20`, or what the host has there. */
+  /** What the host has there; `''` for machine code, which `frameName` names. */
   readonly name: string;
   readonly kind: 'code' | 'library' | 'end' | 'unknown';
 }
@@ -90,15 +90,32 @@ export function passHostFrame(unwinder: Unwinder, registers: Registers, below: H
 }
 
 function walkCode(unwinder: Unwinder, registers: Registers, frames: StackFrame[]): boolean {
-  const address = instructionPointer(registers);
-  const stack = stackPointer(registers);
-  const location = ripIsKernel(registers) ? unwinder.locate(address) : null;
-  const name =
-    location === null
-      ? halvesText(address, registers[RIP_WORD + 1])
-      : location.image.describeAddress(address);
-  frames.push({ address, stackPointer: stack, name, kind: location === null ? 'unknown' : 'code' });
+  const frame = {
+    address: instructionPointer(registers),
+    stackPointer: stackPointer(registers),
+    high: registers[RIP_WORD + 1],
+  };
+  const undone = unwinder.unwind(registers, 0);
+  const inImage = undone === null ? ripImage(unwinder, frame) : undone.image !== null;
+  frames.push({
+    address: frame.address,
+    stackPointer: frame.stackPointer,
+    name: inImage ? '' : halvesText(frame.address, frame.high),
+    kind: inImage ? 'code' : 'unknown',
+  });
   // Execution itself may have gone astray, by a call through a wild pointer; no return address can.
-  if (location === null && frames.length > 1) return false;
-  return unwinder.unwind(registers, 0) !== null;
+  return undone !== null && (inImage || frames.length === 1);
+}
+
+function ripImage(unwinder: Unwinder, frame: { readonly address: Address; readonly high: number }): boolean {
+  return frame.high === KERNEL_WINDOW_HIGH && unwinder.locate(frame.address) !== null;
+}
+
+/** The name of a frame: `echo.sys+0x1a20` for machine code. */
+export function frameName(unwinder: Unwinder, frame: StackFrame): string {
+  if (frame.name !== '') return frame.name;
+  const location = unwinder.locate(frame.address);
+  return location === null
+    ? halvesText(frame.address, KERNEL_WINDOW_HIGH)
+    : location.image.describeAddress(frame.address);
 }

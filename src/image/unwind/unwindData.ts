@@ -105,11 +105,13 @@ export function findFunction(memory: KernelMemory, image: UnwindImage, rva: numb
   let high = count - 1;
   while (low <= high) {
     const middle = (low + high) >> 1;
-    const found = readFunction(memory, image, first + middle * FUNCTION_SIZE);
-    if (found === null) return null;
-    if (rva < found.begin) high = middle - 1;
-    else if (rva >= found.end) low = middle + 1;
-    else return direct(memory, image, found);
+    const word = (table.start + middle * FUNCTION_SIZE) >> 2;
+    if (rva < memory.u32[word]) high = middle - 1;
+    else if (rva >= memory.u32[word + 1]) low = middle + 1;
+    else {
+      const found = readFunction(memory, image, first + middle * FUNCTION_SIZE);
+      return found === null ? null : direct(memory, image, found);
+    }
   }
   return null;
 }
