@@ -665,11 +665,6 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     return this.exceptions.report(this.#current);
   }
 
-  /** Where machine code is, frame by frame through all strands, innermost first; nothing while none runs. */
-  callStack(limit: number): readonly Address[] {
-    return this.exceptions.callStack(this.#current, limit);
-  }
-
   /** An exit of the engine that is no exception of Windows. */
   #exception(strand: Strand, exit: Exit & { readonly kind: 'exception' }): void {
     const { kernel } = this;

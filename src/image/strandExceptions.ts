@@ -27,6 +27,7 @@ import {
 import type { Strand } from './strand.ts';
 import { HostFunction } from './thunks.ts';
 import {
+  frameName,
   type HostFrame,
   type HostFrames,
   instructionPointer,
@@ -139,22 +140,11 @@ export class StrandExceptions {
 
   /** The call stack in one line, innermost first, at most `limit` places in machine code. */
   stackText(current: Strand, limit: number): string {
-    const [innermost] = this.#chain(current, readRegisters(this.#kernel.memory));
-    return walkStack(this.unwinder, innermost.host, innermost.registers, limit)
-      .map(({ name }) => name)
+    const { unwinder } = this;
+    const innermost = this.#reported(current, readRegisters(this.#kernel.memory));
+    return walkStack(unwinder, innermost.host, innermost.registers, limit)
+      .map((frame) => frameName(unwinder, frame))
       .join(' < ');
-  }
-
-  /** Addresses of the frames of machine code that led to the call of the host in progress, innermost first. */
-  callStack(current: Strand | null, limit: number): Address[] {
-    if (current === null) return [];
-    const addresses: Address[] = [];
-    for (const strand of this.#chain(current, readRegisters(this.#kernel.memory))) {
-      const frames = walkStack(this.unwinder, strand.host, strand.registers, limit - addresses.length);
-      for (const { kind, address } of frames) if (kind === 'code') addresses.push(address);
-      if (addresses.length >= limit) break;
-    }
-    return addresses;
   }
 
   #chain(current: Strand, registers: Registers): ReportedStrand[] {

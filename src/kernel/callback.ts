@@ -19,8 +19,6 @@ export interface MachineCodeHandlers {
     address: Address,
     declaration: CallbackDeclaration<unknown>,
   ): ((...args: unknown[]) => unknown) | null;
-  /** Addresses of the machine code that led to the call in progress, innermost first; `describe` names them. */
-  callStack?(limit: number): readonly Address[];
   /** Where machine code is now, for the dump of a machine that stops; null where none runs. */
   report?(): MachineCodeReport | null;
   /** Whether machine code lies at an address. */

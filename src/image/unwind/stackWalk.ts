@@ -117,5 +117,5 @@ export function frameName(unwinder: Unwinder, frame: StackFrame): string {
   const location = unwinder.locate(frame.address);
   return location === null
     ? halvesText(frame.address, KERNEL_WINDOW_HIGH)
-    : location.image.describeAddress(frame.address);
+    : unwinder.describe(location.image, frame.address);
 }

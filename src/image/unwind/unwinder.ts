@@ -59,6 +59,8 @@ export interface CodeLocation {
 
 /** Longest chain of unwind information that is followed. */
 const LONGEST_CHAIN = 32;
+/** Names that are kept of an image. */
+const NAME_LIMIT = 4096;
 
 /** Unwinds the machine code of one machine. */
 export class Unwinder {
@@ -66,6 +68,9 @@ export class Unwinder {
   readonly #images: MappedImages;
   /** Parsed unwind data by its offset; null where it cannot be. Dies with the image. */
   readonly #parsed = new WeakMap<UnwindImage, Map<number, UnwindInfo | null>>();
+
+  /** Names of addresses that were asked for. */
+  readonly #names = new WeakMap<UnwindImage, Map<Address, string>>();
 
   constructor(memory: KernelMemory, images: MappedImages) {
     this.memory = memory;
@@ -76,6 +81,18 @@ export class Unwinder {
   locate(address: Address): CodeLocation | null {
     const image = this.#images.imageAt(address);
     return image === null ? null : { image, entry: findFunction(this.memory, image, address - image.base) };
+  }
+
+  /** What people call an address in an image; asked for the same places again and again. */
+  describe(image: UnwindImage, address: Address): string {
+    let names = this.#names.get(image);
+    if (names === undefined) this.#names.set(image, (names = new Map()));
+    let name = names.get(address);
+    if (name === undefined) {
+      if (names.size >= NAME_LIMIT) names.clear();
+      names.set(address, (name = image.describeAddress(address)));
+    }
+    return name;
   }
 
   /**
