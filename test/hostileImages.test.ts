@@ -7,7 +7,14 @@ import { describe, expect, test } from 'vitest';
 import { BugCheckError, NdisboxError } from '../src/kernel/index.ts';
 import { Machine } from '../src/machine/index.ts';
 import { Assembler } from './support/assembler.ts';
-import { buildImage, DATA, type ImageParts, OPTIONAL_HEADER } from './support/peBuilder.ts';
+import {
+  buildImage,
+  CODE,
+  DATA,
+  DISCARDABLE,
+  type ImageParts,
+  OPTIONAL_HEADER,
+} from './support/peBuilder.ts';
 
 const MEMORY = 32 * 1024 * 1024;
 
@@ -216,5 +223,88 @@ describe('instructions that no driver may execute', () => {
     const error = await bugCheckOf(driver((a) => a.bytes(...bytes, 0xc3)));
     expect([code.toString(16), '7e', '3b', 'd1', 'c4']).toContain(error.bugCheckCode.toString(16));
     if (name !== undefined) expect(error.message).toContain(name);
+  });
+});
+
+describe('wild pointers in structures', () => {
+  /** Links to write before the call: at an offset of .data, an offset of .data (a bigint is an address as it is). */
+  type Links = readonly (readonly [at: number, to: number | bigint])[];
+
+  /** Calls function(NULL, .data, 0, 0): all of NDIS that take lists have them as second argument. */
+  const withLists = (name: string, links: Links): Uint8Array =>
+    driver(
+      (a, rva) => {
+        a.bytes(0x48, 0x83, 0xec, 0x48).address('r10', rva('.data'));
+        for (const [at, to] of links) {
+          a.move('rax', to);
+          if (typeof to === 'number') a.bytes(0x4c, 0x01, 0xd0); // add rax, r10
+          a.bytes(0x49, 0x89, 0x82, at & 0xff, at >> 8, 0, 0); // mov [r10 + at], rax
+        }
+        // xor ecx, ecx; mov rdx, r10; xor r8d, r8d; xor r9d, r9d
+        a.bytes(0x31, 0xc9, 0x4c, 0x89, 0xd2, 0x45, 0x31, 0xc0, 0x45, 0x31, 0xc9).callImport(name);
+      },
+      { 'ndis.sys': [name] },
+    );
+
+  /** A NET_BUFFER_LIST at 0, a NET_BUFFER at 0x200, an MDL at 0x400. */
+  const NBL: Links = [
+    [0x8, 0x200],
+    [0x208, 0x400],
+  ];
+  const chains: [what: string, links: Links, codes: string[]][] = [
+    ['a list that is its own next', [[0x0, 0x0]], ['133']],
+    ['a buffer that is its own next', [...NBL, [0x200, 0x200]], ['133']],
+    ['an MDL that is its own next', [...NBL, [0x400, 0x400]], ['133']],
+    ['a next list outside of memory', [[0x0, 0xffff_8000_7000_0000n]], ['50']],
+    ['a next list in the registers of the engine', [[0x0, 0xffff_8000_0000_1000n]], ['50']],
+    ['a next list in another window', [[0x0, 0x1234_5678_0002_0000n]], ['7e', '50']],
+    ['a buffer at a small number', [[0x8, 0x1000n]], ['7e']],
+    ['an MDL that does not exist', [...NBL, [0x208, 0x4141_4141_4141_4141n]], ['7e']],
+  ];
+  describe.each(['NdisSendNetBufferLists', 'NdisReturnNetBufferLists', 'NdisMIndicateReceiveNetBufferLists'])(
+    '%s',
+    (name) => {
+      test.each(chains)('%s', async (_, links, codes) => {
+        const error = await bugCheckOf(withLists(name, links));
+        expect(codes).toContain(error.bugCheckCode.toString(16));
+        expect(error.message).toContain(name);
+      });
+    },
+  );
+});
+
+describe('drivers that come and go', () => {
+  test('another driver where one was: its code runs, not what was known of the first', async () => {
+    const machine = newMachine();
+    // mov eax, 0xC0000001; ret: refused. Then with 0xC0000002, at the same address.
+    for (const status of [1, 2, 3]) {
+      const image = driver((a) => a.bytes(0xb8, status, 0, 0, 0xc0, 0xc3));
+      expect((await machine.load('bad', image)) & 0xff).toBe(status);
+    }
+    expect(await machine.load('bad', GOOD)).toBe(0);
+    await machine.stop();
+  });
+
+  test('an unload routine in INIT, which is gone by then: nothing runs there', async () => {
+    const machine = newMachine();
+    // DriverEntry in INIT makes itself the unload routine: rcx is the DRIVER_OBJECT, +0x68 its DriverUnload.
+    const image = buildImage({
+      sections: [
+        { name: '.text', contents: [0xc3] },
+        {
+          name: 'INIT',
+          contents: (places) =>
+            new Assembler(places, 'INIT')
+              .label('entry')
+              .labelAddress('rax', 'entry')
+              .bytes(0x48, 0x89, 0x41, 0x68, 0x31, 0xc0, 0xc3)
+              .done(),
+          flags: CODE | DISCARDABLE,
+        },
+      ],
+      entryPoint: (places) => places.section('INIT'),
+    });
+    expect(await machine.load('bad', image)).toBe(0);
+    await expect(machine.unload('bad')).rejects.toMatchObject({ code: 'BUG_CHECK', bugCheckCode: 0x50 });
   });
 });

@@ -9,6 +9,7 @@ import {
   APC_LEVEL,
   type CallbackDeclaration,
   DISPATCH_LEVEL,
+  DPC_WATCHDOG_VIOLATION,
   type Driver,
   type DriverCallback,
   type Kernel,
@@ -24,7 +25,16 @@ import {
   raiseIrql,
   shadowOf,
 } from '../kernel/index.ts';
-import { type Address, CALLABLE_RANGE_START, KERNEL_WINDOW_HIGH, PAGE_EXECUTE } from '../memory/index.ts';
+import {
+  type Address,
+  CALLABLE_RANGE_START,
+  highHalfOf,
+  isOpaque,
+  KERNEL_WINDOW_HIGH,
+  lowHalfOf,
+  OBJECT_RANGE_START,
+  PAGE_EXECUTE,
+} from '../memory/index.ts';
 import {
   type Access,
   CALL_RETURN,
@@ -80,8 +90,6 @@ const INSTRUCTIONS_PER_UNIT = 256;
 const SPIN_LIMIT = 2_000_000_000;
 /** Machine time at DISPATCH_LEVEL after which the watchdog of DPCs stops Windows: 20 s in units of 100 ns. */
 const WATCHDOG_LIMIT = 200_000_000;
-/** A processor was kept at DISPATCH_LEVEL for too long. */
-const DPC_WATCHDOG_VIOLATION = 0x133;
 /** Places of a call stack that the pool keeps for each block. */
 const STACK_TEXT_FRAMES = 6;
 const WORD_FUEL = STATE_FUEL >> 2;
@@ -140,7 +148,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
 
   /** A handler that runs the machine code at `address`, with the numbers that the library passes. */
   handlerAt(driver: Driver, address: Address, declaration: CallbackDeclaration<unknown>): AnyFunction | null {
-    if (!this.isCode(address)) return null;
+    if (!this.#leadsToCode(address)) return null;
     const kinds = parameterKinds(declaration.parsed);
     const result = valueKind(declaration.parsed.returns);
     const name = `${declaration.role} of ${driver.name}`;
@@ -154,6 +162,11 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     return gathered(kinds.length, (args) =>
       onWait(args) === 'raise' ? this.#enterRaised(entry, args) : this.#enter(entry, args, true),
     );
+  }
+
+  /** A host function is none of ours; a wild address is jumped to, and faults there as it would on Windows. */
+  #leadsToCode(address: Address): boolean {
+    return address > 0 && address < OBJECT_RANGE_START;
   }
 
   /** Whether an address lies in a page with machine code. */
@@ -288,9 +301,10 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   }
 
   #jump(address: Address): void {
-    const { i32 } = this.kernel.memory;
-    i32[WORD_RIP] = address;
-    i32[WORD_RIP + 1] = KERNEL_WINDOW_HIGH;
+    const { memory } = this.kernel;
+    const wild = isOpaque(address);
+    memory.i32[WORD_RIP] = wild ? lowHalfOf(memory, address) : address;
+    memory.i32[WORD_RIP + 1] = wild ? highHalfOf(memory, address) : KERNEL_WINDOW_HIGH;
   }
 
   #refuel(): void {

@@ -11,6 +11,7 @@ export * from './dispatcherObjects.ts';
 export * from './driver.ts';
 export * from './edge.ts';
 export * from './errors.ts';
+export * from './endlessList.ts';
 export * from './generated/constants/index.ts';
 export * from './generated/structures/index.ts';
 export * from './io/index.ts';

@@ -20,6 +20,7 @@ import {
 import { type Address, USER_WINDOW_HIGH } from '../memory/index.ts';
 import * as ndisFunctions from '../ndis/functions.ts';
 import { requiredPointers as requiredByNdis } from '../ndis/generated/requiredPointers.ts';
+import { withCheckedChains } from './chainChecks.ts';
 import * as ringFunctions from './ring/ringFunctions.ts';
 import { structureNamed } from './structures.ts';
 
@@ -83,8 +84,14 @@ export class ExportTable {
   #functionOf(source: ExportSource, driver: Driver, name: string): HostFunction | null {
     const declaration = Object.hasOwn(source.declarations, name) ? source.declarations[name] : undefined;
     if (!isFunctionDeclaration(declaration)) return null;
+    const { kernel } = this.#code;
     const unchecked: AnyFunction = this.#seam.machineFunction(declaration, source.context, driver);
-    const checked = withCheckedArguments(this.#code.kernel, declaration, argumentFacts, unchecked);
+    const checked = withCheckedArguments(
+      kernel,
+      declaration,
+      argumentFacts,
+      withCheckedChains(kernel, declaration, unchecked),
+    );
     const { userResult } = declaration;
     const call = userResult === undefined ? checked : withUserResult(checked, userResult);
     return exportedFunction(

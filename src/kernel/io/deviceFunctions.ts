@@ -4,6 +4,7 @@ import { type Address, poolType, readUnicodeString } from '../../memory/index.ts
 import { declareFunction } from '../declaration.ts';
 import type { Driver } from '../driver.ts';
 import type { OutPointer, Pointer, TextPointer } from '../edge.ts';
+import { endlessList, LIST_LIMIT } from '../endlessList.ts';
 import { DO_DEVICE_HAS_NAME, DO_DEVICE_INITIALIZING, DO_EXCLUSIVE } from '../generated/constants/common.ts';
 import {
   STATUS_INSUFFICIENT_RESOURCES,
@@ -105,8 +106,12 @@ export function deleteDevice(kernel: Kernel, driver: Driver, device: Address): v
   driver.disown(`device ${device}`);
   const object = memory.readPointer(device + at.DEVICE_DRIVER);
   let link = object + DRIVER_OBJECT.offset.DeviceObject;
-  for (let next = memory.readPointer(link); next !== 0 && next !== device; next = memory.readPointer(link))
+  let next = memory.readPointer(link);
+  for (let count = 0; next !== 0 && next !== device; count++) {
+    if (count === LIST_LIMIT) endlessList(kernel, `the devices of ${driver.name}`);
     link = next + at.DEVICE_NEXT;
+    next = memory.readPointer(link);
+  }
   if (memory.readPointer(link) === device)
     memory.writePointer(link, memory.readPointer(device + at.DEVICE_NEXT));
   const record = objectsOf(kernel).at(device);
@@ -194,11 +199,18 @@ export const IoDeleteSymbolicLink = declareFunction('ntoskrnl', {
     },
 });
 
+/** Devices above one another: the count of stack locations of an IRP is a signed byte. */
+const STACK_LIMIT = 128;
+
 /** The device at the top of the stack above `device`. */
 export function topDevice(kernel: Kernel, device: Address): Address {
   let top = device;
-  for (let above = device; above !== 0; above = kernel.memory.readPointer(above + at.DEVICE_ATTACHED))
+  let above = device;
+  for (let height = 0; above !== 0; height++) {
+    if (height === STACK_LIMIT) endlessList(kernel, `the devices above 0x${device.toString(16)}`);
     top = above;
+    above = kernel.memory.readPointer(above + at.DEVICE_ATTACHED);
+  }
   return top;
 }
 

@@ -49,7 +49,7 @@ test('rules come from the declared types', () => {
     { index: 0, name: 'Event', size: 24, counted: false, lengthIndex: -1, objects: false, required: true },
   ]);
   expect(rulesOf(functions.RtlInitUnicodeString).map(({ size, counted }) => [size, counted])).toEqual([
-    [16, true],
+    [16, false],
     [2, false],
   ]);
   expect(rulesOf(functions.KeWaitForSingleObject).map(({ name }) => name)).toEqual(['Object', 'Timeout']);

@@ -100,6 +100,8 @@ const LENGTHS: Readonly<Record<string, string>> = {
 const ANY_ADDRESS =
   /^(Io|Ndis)AllocateMdl$|^IoBuild|^ProbeFor|^MmSizeOfMdl$|^NdisM?Free|^MmFree|^MmMapLocked|^Rtl(Copy|Move|Fill|Zero|Compare)Memory|^mem/;
 const LENGTH_NAME = /^(Length|DataSize|Size|.*(Length|BufferSize))$/;
+/** Counted strings that functions fill: nothing in them counts before. */
+const FILLED = /^(Destination|GuidString|SymbolicLinkName)/;
 /** Types of pointers by their names: a pointer to one points to 8 bytes. */
 const POINTER_TYPE = /^P(?!HYSICAL_|OOL_|OWER_)[A-Z]/;
 /** Structures of NDIS with a Header, which begins with their size. */
@@ -130,7 +132,8 @@ function argumentRule(
   const scalar = SCALAR_SIZES[target];
   if (scalar !== undefined && scalar > 0) return { ...rule, size: scalar };
   if (scalar === 0) return null;
-  if (/^(UNICODE|ANSI|NDIS|OEM)_STRING$/.test(target)) return { ...rule, size: 16, counted: true };
+  if (/^(UNICODE|ANSI|NDIS|OEM)_STRING$/.test(target))
+    return { ...rule, size: 16, counted: !FILLED.test(name) };
   const structure = facts.structureOf(target);
   if (structure === undefined) return null;
   return {

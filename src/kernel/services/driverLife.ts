@@ -6,6 +6,7 @@
 
 import { type Address, poolType } from '../../memory/index.ts';
 import type { Driver } from '../driver.ts';
+import { endlessList, LIST_LIMIT } from '../endlessList.ts';
 import {
   STATUS_FAILED_DRIVER_ENTRY,
   STATUS_INSUFFICIENT_RESOURCES,
@@ -183,8 +184,11 @@ function setsAddDevice(kernel: Kernel, driver: Driver): boolean {
 function hasOpenDevice(kernel: Kernel, driver: Driver): boolean {
   const { memory } = kernel;
   let device = memory.readPointer(driver.driverObject + DRIVER_OBJECT.offset.DeviceObject);
-  for (; device !== 0; device = memory.readPointer(device + DEVICE_NEXT))
+  for (let count = 0; device !== 0; count++) {
+    if (count === LIST_LIMIT) endlessList(kernel, `the devices of ${driver.name}`);
     if (memory.i32[(device + DEVICE_REFERENCES) >> 2] > 0) return true;
+    device = memory.readPointer(device + DEVICE_NEXT);
+  }
   return false;
 }
 
