@@ -49,6 +49,7 @@ import {
   STATE_RIP,
 } from '../x64/index.ts';
 import { Convention } from './convention.ts';
+import { engineFault } from './engineFaults.ts';
 import { describeViolation } from './memorySafety.ts';
 import { type Leave, type Strand, StrandPool } from './strand.ts';
 import { StrandExceptions } from './strandExceptions.ts';
@@ -689,11 +690,13 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       const violation = describeViolation(kernel, shadow, exit, rip, this.describe(rip), nameOf);
       kernel.bugCheck(violation.code, violation.parameters, `${strand.name}: ${violation.text}`);
     }
-    kernel.bugCheck(
-      exit.vector === 14 ? 0x50 : 0x1e,
-      [exit.low, exit.access === 'write' ? 2 : 0, rip, exit.vector],
-      `${strand.name}: exception ${exit.vector} at ${this.describe(rip)}, address 0x${(exit.high >>> 0).toString(16)}_${(exit.low >>> 0).toString(16)}`,
-    );
+    const { code, parameters, text } = engineFault(exit, {
+      rip,
+      where: this.describe(rip),
+      executable: this.isCode(rip),
+      inImage: this.#parts.images === undefined || this.#parts.images.imageAt(rip) !== null,
+    });
+    kernel.bugCheck(code, parameters, `${strand.name}: ${text}`);
   }
 }
 
