@@ -8,9 +8,10 @@
 import { describe, expect, it } from 'vitest';
 import { type Case, casesOfTable, whyNotCompared } from '../../test/x64/cases.ts';
 import { differences, instructionsOf, report } from '../../test/x64/compare.ts';
+import { perturbed, wrongFacts } from '../../test/x64/facts.ts';
 import { Guest, type MakeEngine } from '../../test/x64/guest.ts';
 import { absentFeatures, runOnSilicon, whyNoSilicon } from '../../test/x64/native.ts';
-import { randomNumbers } from '../../test/x64/random.ts';
+import { randomNumbers, ValuePool } from '../../test/x64/random.ts';
 import { MOST_CASES, type Registers } from '../../test/x64/records.ts';
 import { sequences } from '../../test/x64/sequences.ts';
 import { KERNEL_WINDOW_HIGH } from '../memory/index.ts';
@@ -103,6 +104,26 @@ describe.skipIf(why !== '' && process.env['CI'] === undefined)(
     it('agrees with the interpreter on random sequences', () => {
       const { cases, expected } = sequencesOf();
       expectNone(compare(INTERPRETER, cases, expected));
+    });
+
+    it('reads and writes what the table says', () => {
+      const { cases, expected } = casesOf();
+      const guest = new Guest(INTERPRETER);
+      guest.load(cases);
+      const random = randomNumbers(SEED + 2);
+      const pool = new ValuePool(random);
+      const instructions = cases.map((each, number) => instructionsOf(guest.memory, each, number)[0]);
+      const others = cases.map((each, number) => perturbed(each, instructions[number], random, pool));
+      const reports: string[] = [];
+      runOnSilicon(others).forEach((after, number) => {
+        const wrong = wrongFacts(
+          instructions[number],
+          [cases[number].before, expected[number]],
+          [others[number].before, after],
+        );
+        if (wrong.length > 0) reports.push(report(cases[number], [instructions[number]], wrong));
+      });
+      expectNone(reports);
     });
 
     it('agrees with translated code on every form of the table', () => {

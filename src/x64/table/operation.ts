@@ -52,6 +52,8 @@ export interface Facts {
   /** General registers read and written that are no operands, by encoding number. None. */
   readonly implicitReads?: readonly number[];
   readonly implicitWrites?: readonly number[];
+  /** Its result goes to xmm0, which is no operand. No. */
+  readonly writesXmm0?: boolean;
   /** A memory operand of 16 bytes need not be aligned to 16. No: it must. */
   readonly unaligned?: boolean;
   /** The mod field of ModRM is ignored: always a register. No. */
@@ -79,6 +81,7 @@ export interface Operation {
   /** Bit n: general register n. */
   readonly implicitReads: number;
   readonly implicitWrites: number;
+  readonly writesXmm0: boolean;
   /** A memory operand of 16 bytes must be aligned to 16, else general protection. */
   readonly aligned: boolean;
   /** The mod field of ModRM is ignored: always a register. */

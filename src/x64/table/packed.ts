@@ -245,12 +245,16 @@ export const PACKED_OPERATIONS: readonly Definition[] = [
   define('pinsrb', { feature: 'sse4.1' }, '66 0f 3a 20 Vx,RdMb,Iu'),
   define('pinsrd', { feature: 'sse4.1', mnemonics: 'pinsrd pinsrd pinsrq' }, '66 0f 3a 22 Vx,Ey,Iu :y'),
   // Their result is in rcx, or in xmm0; the explicit lengths are in rax and rdx.
-  define('pcmpestrm', { ...STRING_COMPARE, implicitReads: [RAX, RDX] }, '66 0f 3a 60 Vx,Wx,Iu'),
+  define(
+    'pcmpestrm',
+    { ...STRING_COMPARE, implicitReads: [RAX, RDX], writesXmm0: true },
+    '66 0f 3a 60 Vx,Wx,Iu',
+  ),
   define(
     'pcmpestri',
     { ...STRING_COMPARE, implicitReads: [RAX, RDX], implicitWrites: [RCX] },
     '66 0f 3a 61 Vx,Wx,Iu',
   ),
-  define('pcmpistrm', STRING_COMPARE, '66 0f 3a 62 Vx,Wx,Iu'),
+  define('pcmpistrm', { ...STRING_COMPARE, writesXmm0: true }, '66 0f 3a 62 Vx,Wx,Iu'),
   define('pcmpistri', { ...STRING_COMPARE, implicitWrites: [RCX] }, '66 0f 3a 63 Vx,Wx,Iu'),
 ];

@@ -219,6 +219,7 @@ export function parseTable(definitions: readonly Definition[]): {
       control: facts.control ?? 'none',
       implicitReads: registerMask(facts.implicitReads),
       implicitWrites: registerMask(facts.implicitWrites),
+      writesXmm0: facts.writesXmm0 ?? false,
       aligned: !(facts.unaligned ?? false),
       ignoresMod: facts.ignoresMod ?? false,
       mnemonics: mnemonicsOf(name, facts),
