@@ -61,7 +61,7 @@ const engine = new Engine(
     readTimestamp: () => 0,
     translate: () => -1,
   },
-  { pages },
+  { pages, translate: false },
 );
 
 const { i32, u8 } = memory;

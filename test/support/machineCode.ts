@@ -64,7 +64,7 @@ export function makeTestMachine(
     translate: () => -1,
     ...host,
   };
-  const engine = new Engine(memory, whole, { ...options, pages });
+  const engine = new Engine(memory, whole, { translate: false, ...options, pages });
   const { i32, i64 } = memory;
   const set = (register: number, value: bigint) => {
     i64[(STATE_GENERAL >> 3) + register] = BigInt.asIntN(64, value);
