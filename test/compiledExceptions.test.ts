@@ -40,7 +40,8 @@ const BELOW = 4;
 const UNHANDLED = 5;
 const AT_DISPATCH = 6;
 const LIST = 7;
-const COUNT = 8;
+const COPY = 8;
+const COUNT = 9;
 
 /** An address of the user half that no program has. */
 const WILD_USER = 0x1a0_7fff_0000n;
@@ -113,8 +114,8 @@ const below = (does: Below, caught: number[]) =>
     };
   });
 
-async function started(does: Below = 'raise') {
-  const machine = new Machine({ seed: 3 });
+async function started(does: Below = 'raise', memorySafety = false) {
+  const machine = new Machine({ seed: 3, memorySafety });
   const caught: number[] = [];
   expect(await machine.load('below', below(does, caught))).toBe(STATUS_SUCCESS);
   expect(await machine.load('guarded', GUARDED)).toBe(STATUS_SUCCESS);
@@ -142,10 +143,22 @@ describe('a compiled driver with __try', () => {
     ['a read', READ, WILD_USER],
     ['a read at NULL', READ, 0n],
     ['a write', WRITE, WILD_USER],
+    ['a copy', COPY, WILD_USER],
+    ['a copy from NULL', COPY, 0n],
   ])('catches what %s of a bad pointer raises, and runs its blocks', async (_name, operation, address) => {
     const { device, ask, blocks } = await started();
     expect((await ask(operation, address)).status).toBe(STATUS_ACCESS_VIOLATION);
     expect(await blocks()).toBe(1);
+    expect(await device.close()).toBe(STATUS_SUCCESS);
+  });
+
+  test('is no different where every access is checked', async () => {
+    const { device, ask, blocks } = await started('raise', true);
+    for (const operation of [PROBE_READ, READ, WRITE, COPY]) {
+      expect((await ask(operation, WILD_USER)).status).toBe(STATUS_ACCESS_VIOLATION);
+      expect(await blocks()).toBe(1);
+    }
+    expect((await ask(BELOW, 0n)).status).toBe(STATUS_DATA_ERROR);
     expect(await device.close()).toBe(STATUS_SUCCESS);
   });
 
