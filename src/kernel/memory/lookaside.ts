@@ -9,6 +9,7 @@ import { declareCallback } from '../declaration.ts';
 import type { Driver } from '../driver.ts';
 import { GENERAL_LOOKASIDE } from '../generated/structures/index.ts';
 import { type Kernel, perKernel } from '../kernel.ts';
+import { systemRoutineAddress } from '../objects/systemRoutine.ts';
 import { allocateByType, freeBlock } from './poolFunctions.ts';
 
 /** A driver's own way to get a block. */
@@ -81,15 +82,18 @@ export function initializeLookaside(
   memory.u32[(list + L.Type) >> 2] = options.type;
   memory.u32[(list + L.Tag) >> 2] = options.tag;
   memory.u32[(list + L.Size) >> 2] = options.size;
-  // Drivers with these functions inlined call what stands here, so that the defaults are callable as well.
+  // Drivers with these functions inlined call what stands here, so that the defaults are callable as well: what
+  // Windows has there, and without a table of exports the same by another way.
   const allocate = (type: number, size: number, tag: number) =>
     allocateByType(kernel, driver, 'ExAllocatePoolWithTag', type, size, tag);
   const free = (block: Address) => freeBlock(kernel, driver, 'ExFreePool', block, undefined);
-  memory.writePointer(
-    list + L.Allocate,
-    options.allocate !== 0 ? options.allocate : callables.addressOf(allocate, driver),
-  );
-  memory.writePointer(list + L.Free, options.free !== 0 ? options.free : callables.addressOf(free, driver));
+  const routine = (given: Address, name: string, otherwise: object): Address => {
+    if (given !== 0) return given;
+    const exported = systemRoutineAddress(kernel, driver, name);
+    return exported === 0 ? callables.addressOf(otherwise, driver) : exported;
+  };
+  memory.writePointer(list + L.Allocate, routine(options.allocate, 'ExAllocatePoolWithTag', allocate));
+  memory.writePointer(list + L.Free, routine(options.free, 'ExFreePool', free));
   lookasidesOf(kernel).set(list, {
     driver,
     allocate: driver.callback(options.allocate, ALLOCATE_FUNCTION_EX),
