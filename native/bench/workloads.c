@@ -154,6 +154,13 @@ u64 prepare(struct memory *m) {
   return sizeof *m;
 }
 
+/* A hundred calls of the host. */
+u64 callHost(struct memory *m) {
+  u64 sum = 0;
+  for (u32 i = 0; i < 100; i++) sum += m->host(m);
+  return sum;
+}
+
 /* Calls a workload again and again, so that what is measured is not the way into machine code. */
 u64 repeat(struct memory *m, u64 (*workload)(struct memory *), u32 times) {
   u64 sum = 0;

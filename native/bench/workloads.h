@@ -20,4 +20,6 @@ struct memory {
   unsigned (*handlers[16])(struct memory *, const unsigned char *, unsigned);
   unsigned counters[8];
   unsigned char packets[16][64];
+  /* A function of the host, where the guest runs. */
+  unsigned long long (*host)(struct memory *);
 };

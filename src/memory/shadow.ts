@@ -11,10 +11,10 @@
  * | negative | why not: see `ShadowReason`                               |
  */
 
-import type { Address } from './addressSpace.ts';
+import { type Address, PAGE_SIZE } from './addressSpace.ts';
 import { PAGE_MAPS_SIZE } from './engineArea.ts';
 import type { KernelMemory } from './memory.ts';
-import type { Pages } from './pages.ts';
+import { PAGE_GUARD, PAGE_READ, type Pages } from './pages.ts';
 
 /** Why bytes must not be touched. */
 export type ShadowReason =
@@ -41,6 +41,12 @@ const CODES: Readonly<Record<ShadowReason, number>> = {
 const REASONS = new Map(Object.entries(CODES).map(([reason, code]) => [code, reason as ShadowReason]));
 const WHOLE = 8;
 
+/** Translated code looks at the shadow only, so that what may not be read must not be accessible in it. */
+function isReadable(pages: Pages, address: Address): boolean {
+  const protection = pages.protectionAt(address);
+  return (protection & PAGE_READ) !== 0 && (protection & PAGE_GUARD) === 0;
+}
+
 export class Shadow {
   readonly #bytes: Int8Array;
 
@@ -50,14 +56,24 @@ export class Shadow {
     this.#bytes = new Int8Array(memory.memory.buffer, memory.engineArea + PAGE_MAPS_SIZE, memory.size >>> 3);
   }
 
-  /** Every page in use may be touched from now on, no other; finer marks come on top. */
+  /** Every page that may be read may be touched from now on, no other; finer marks come on top. */
   follow(pages: Pages): void {
     pages.watchers.push((first, count, change) => {
       const address = first << 12;
       const size = count << 12;
-      if (change === 'allocated') this.allow(address, size);
-      else if (change === 'released') this.forbid(address, size, 'freedPages');
+      if (change === 'released') this.forbid(address, size, 'freedPages');
+      else if (!isReadable(pages, address)) this.forbid(address, size, 'neverAllocated');
+      else if (change === 'allocated') this.allow(address, size);
+      else for (let page = address; page < address + size; page += PAGE_SIZE) this.#allowUntouched(page);
     });
+  }
+
+  /** A page becomes accessible that was not; marks of one that was stay. */
+  #allowUntouched(page: Address): void {
+    const first = page >>> 3;
+    const end = first + PAGE_SIZE / 8;
+    if (this.#bytes.subarray(first, end).every((byte) => byte === CODES.neverAllocated))
+      this.#bytes.fill(WHOLE, first, end);
   }
 
   /** The bytes may be accessed. @param address a multiple of 8. */

@@ -1,6 +1,6 @@
 /** Runs random programs in the interpreter and in the translated tier, and compares what can be seen of them. */
 
-import { KERNEL_WINDOW_HIGH, KernelMemory, Pages } from '../../src/memory/index.ts';
+import { KERNEL_WINDOW_HIGH, KernelMemory, Pages, Shadow } from '../../src/memory/index.ts';
 import {
   Engine,
   type EngineHost,
@@ -37,14 +37,25 @@ interface Setup {
   readonly engine: Engine;
 }
 
-export function makeEngine(translate: boolean): Setup {
-  const memory = new KernelMemory(MEMORY_SIZE);
+export function makeEngine(translate: boolean, memorySafety = false): Setup {
+  const memory = new KernelMemory(MEMORY_SIZE, { memorySafety });
   const pages = new Pages(memory);
+  const shadow = memorySafety ? new Shadow(memory) : null;
+  shadow?.follow(pages);
   pages.reserve(CODE, 64, 5);
   pages.reserve(DATA, 3, 3);
   pages.reserve(READ_ONLY, 1, 1);
   pages.reserve(STACK_TOP - 0x8000, 8, 3);
-  const engine = new Engine(memory, host, { pages, translate, thresholds: { calls: 1, loops: 2 } });
+  // Blocks around the places that the programs touch, one of them of 21 bytes.
+  shadow?.forbid(DATA + 0x240, 0x10, 'freedBlock');
+  shadow?.allow(DATA + 0x260, 21);
+  shadow?.forbid(DATA + 0x260 + 21, 0x20, 'redZone');
+  const engine = new Engine(memory, host, {
+    pages,
+    translate,
+    thresholds: { calls: 1, loops: 2 },
+    ...(shadow === null ? {} : { safety: shadow }),
+  });
   return { memory, engine };
 }
 
@@ -132,9 +143,16 @@ function ripOf({ memory }: Setup): string {
  * Runs both to the end with slices of fuel. @returns the last exit.
  * @throws Error that says what differs.
  */
-export function compare(seed: number, length: number, faults: boolean, vectors: boolean, fuel: number): Exit {
-  const interpreted = makeEngine(false);
-  const translated = makeEngine(true);
+export function compare(
+  seed: number,
+  length: number,
+  faults: boolean,
+  vectors: boolean,
+  fuel: number,
+  safe = false,
+): Exit {
+  const interpreted = makeEngine(false, safe);
+  const translated = makeEngine(true, safe);
   for (const each of [interpreted, translated]) load(each, seed, length, faults, vectors);
   for (let slice = 0; slice < 60; slice++) {
     const exits = [interpreted, translated].map((each) => {

@@ -52,4 +52,13 @@ describe('translated code does what interpreted code does', () => {
       RUNS,
     );
   });
+
+  test('with memory safety', () => {
+    fc.assert(
+      fc.property(seeds, fc.integer({ min: 1, max: 6 }), (seed, length) => {
+        compare(seed, length, false, true, 1_000_000, true);
+      }),
+      RUNS,
+    );
+  });
 });

@@ -411,6 +411,16 @@ export class Emitter {
       // The last byte's eight bytes must all be there; a shorter block ends the translated code for nothing.
       body.i32(8);
       body.op(op.i32Xor);
+      if (size === 8) {
+        // And those of the first, where they are others.
+        lookUp(0);
+        body.i32(3);
+        body.op(op.i32ShrU);
+        body.memory(op.i32Load8s, map.shadow);
+        body.i32(8);
+        body.op(op.i32Xor);
+        body.op(op.i32Or);
+      }
     } else {
       body.i32(1);
       body.op(op.i32Sub);
@@ -418,6 +428,15 @@ export class Emitter {
       body.i32(7);
       body.op(op.i32And);
       body.op(op.i32Sub);
+      if (size > 1) {
+        lookUp(0);
+        body.i32(3);
+        body.op(op.i32ShrU);
+        body.memory(op.i32Load8s, map.shadow);
+        body.i32(1);
+        body.op(op.i32Sub);
+        body.op(op.i32Or);
+      }
       body.i32(31);
       body.op(op.i32ShrS);
     }
