@@ -27,7 +27,7 @@ lld-link-19 /nologo /driver /subsystem:native /entry:DriverEntry /nodefaultlib /
 rm -f ../fixtures/exceptions.lib
 
 llvm-dlltool-19 -m i386:x86-64 -D ntoskrnl.exe -d ../lib/ntoskrnl.def -l "$work/kernel.lib"
-clang-19 --driver-mode=cl --target=x86_64-pc-windows-msvc /c /nologo /EHa /GS- /Zl /X /kernel /O2 /W4 /WX /std:c17 \
+clang-19 --driver-mode=cl --target=x86_64-pc-windows-msvc /c /nologo -Xclang -fasync-exceptions /GS- /Zl /X /kernel /O2 /W4 /WX /std:c17 \
   -fms-compatibility-version=19.40 /I ../include "/Fo$work/guarded.obj" -- guarded.c
 lld-link-19 /nologo /driver /machine:x64 /subsystem:native,10.0 /nodefaultlib /entry:DriverEntry /dynamicbase /release \
   /Brepro /out:../fixtures/guarded.sys "$work/guarded.obj" "$work/kernel.lib"
