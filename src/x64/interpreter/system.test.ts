@@ -16,7 +16,7 @@ function encodings(form: Form): number[][] {
       encode(form, {
         operandSize,
         memory,
-        reg: /C/.test(form.text) ? 8 : 1,
+        reg: /C/.test(form.text) ? 8 : 3,
         rm: 2,
         vvvv: 3,
         condition: 4,
