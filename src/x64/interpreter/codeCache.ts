@@ -31,6 +31,9 @@ export interface HotThresholds {
 }
 
 const MAXIMUM_LENGTH = 15;
+const CALLABLE_STRIDE = 16;
+/** Callable addresses that are found without making a record anew. */
+const MOST_CALLABLES = 0x1_0000;
 
 /** What is known of a page with decoded code. */
 interface CodePage {
@@ -46,7 +49,8 @@ export class CodeCache {
   readonly #decode: Decode;
   readonly #thresholds: HotThresholds;
   readonly #pages: (CodePage | null)[];
-  readonly #callables = new Map<Address, Op>();
+  /** By number: the host has one every 16 bytes. */
+  readonly #callables: (Op | undefined)[] = [];
   /** Told when decoded or marked code is dropped. */
   readonly watchers: CodeWatcher[] = [];
 
@@ -141,8 +145,7 @@ export class CodeCache {
       if (at >= address && page.marks[at & 0xfff] === 1) dropped = true;
       const op = page.ops[at & 0xfff];
       if (op === undefined || op.end <= address || op.code === CODE_UNDECODED) continue;
-      if (op.code === CODE_ENTRY) this.#dropEntry(op);
-      else op.drop(this.#isWritable(at) ? CODE_UNDECODED : CODE_CHANGED);
+      this.#dropTo(op, this.#isWritable(at) ? CODE_UNDECODED : CODE_CHANGED);
     }
     if (dropped) for (const watcher of this.watchers) watcher(address, size);
   }
@@ -150,13 +153,16 @@ export class CodeCache {
   /** Other code lies there now, such as an image that was mapped anew: nothing of what was known counts. */
   forget(address: Address, size: number): void {
     const last = Math.min((address + size - 1) >>> 12, this.#pages.length - 1);
+    // Instructions before the range that reach into it.
+    for (let at = Math.max(0, address - MAXIMUM_LENGTH + 1); at < address; at++) {
+      const op = this.#pageAt(at >>> 12)?.ops[at & 0xfff];
+      if (op !== undefined && op.end > address) this.#dropTo(op, CODE_UNDECODED);
+    }
     for (let number = address >>> 12; number <= last; number++) {
       const page = this.#pageAt(number);
       if (page === null) continue;
       page.ops.forEach((op) => {
-        if (op === undefined) return;
-        if (op.code === CODE_ENTRY) op.next?.drop();
-        op.drop();
+        if (op !== undefined) this.#dropTo(op, CODE_UNDECODED);
       });
       this.#pages[number] = null;
       this.cpu.forgetPages(number, 1);
@@ -181,12 +187,12 @@ export class CodeCache {
   removeEntry(address: Address): void {
     const page = this.#pages[address >>> 12];
     const op = page?.ops[address & 0xfff];
-    if (op?.code === CODE_ENTRY) this.#dropEntry(op);
+    if (op?.code === CODE_ENTRY) this.#dropTo(op, this.#isWritable(address) ? CODE_UNDECODED : CODE_CHANGED);
   }
 
-  #dropEntry(op: Op): void {
-    const code = this.#isWritable(op.address) ? CODE_UNDECODED : CODE_CHANGED;
-    op.next?.drop(code);
+  /** An entry of translated code takes the instruction that it hides with it. */
+  #dropTo(op: Op, code: number): void {
+    if (op.code === CODE_ENTRY) op.next?.drop(code);
     op.drop(code);
   }
 
@@ -228,12 +234,13 @@ export class CodeCache {
 
   #outside(at: number, high: number): Op {
     if (high === KERNEL_WINDOW_HIGH && at >= CALLABLE_RANGE_START && at < ADDRESS_LIMIT) {
-      let op = this.#callables.get(at);
-      if (op === undefined) {
-        op = new Op(at);
-        op.code = CODE_CALLABLE;
-        this.#callables.set(at, op);
-      }
+      const number = (at - CALLABLE_RANGE_START) / CALLABLE_STRIDE;
+      const known = this.#callables[number];
+      if (known !== undefined) return known;
+      const op = new Op(at);
+      op.code = CODE_CALLABLE;
+      // Others are no function of the host; it says so when it is called with them.
+      if (Number.isInteger(number) && number <= MOST_CALLABLES) this.#callables[number] = op;
       return op;
     }
     return new Op(at, high);

@@ -37,6 +37,16 @@ const ACCESS_BITS: Readonly<Record<string, number>> = {
 const JUMPS = new Set(['loop', 'loope', 'loopne', 'jrcxz', 'movcr']);
 /** Their middle operand is the third register, their last one the source. */
 const SOURCE_LAST = new Set(['andn', 'pdep', 'pext', 'mulx']);
+/** Where string instructions access memory that others may see. */
+const STRING_REGISTERS: Readonly<Record<string, number>> = {
+  movs: RDI,
+  stos: RDI,
+  ins: RDI,
+  scas: RDI,
+  cmps: RSI,
+  lods: RSI,
+  outs: RSI,
+};
 /** They compute the address of a memory operand themselves. */
 const BIT_TESTS = new Set(['bt', 'bts', 'btr', 'btc']);
 
@@ -123,7 +133,7 @@ function setOperand(op: Op, operand: Operand, code: CodeCache): Address {
 
 function setAddress(op: Op, operand: MemoryOperand | null): void {
   op.base = op.index = op.segmentBase = ZERO_SLOT >> 2;
-  op.shift = op.displacement = op.displacementHigh = op.access = op.size = 0;
+  op.shift = op.displacement = op.displacementHigh = op.access = op.observed = op.size = 0;
   op.addressMask = -1;
   op.aligned = false;
   op.mask = 0xfff;
@@ -148,6 +158,7 @@ function setMemory(op: Op, instruction: Instruction, position: number): number {
   setAddress(op, operand);
   op.size = operand.size;
   op.access = ACCESS_BITS[FORMS[instruction.form].access[position]];
+  op.observed = op.access;
   if (op.access === 0 || BIT_TESTS.has(instruction.operation)) {
     // Only bit tests with a constant stay within the operand.
     const within = op.access !== 0 && op.source === IMMEDIATE_SLOT;
@@ -169,7 +180,9 @@ function setMemory(op: Op, instruction: Instruction, position: number): number {
 
 /** Exploration sees string instructions at the address where they begin. */
 function observeString(op: Op, instruction: Instruction): void {
-  if (OPERATIONS[instruction.operationNumber].implicitReads === 0 || instruction.operands.length > 0) return;
-  if (['movs', 'stos', 'scas', 'cmps'].includes(instruction.operation)) op.base = registerAddress(RDI) >> 2;
-  else if (instruction.operation === 'lods') op.base = registerAddress(RSI) >> 2;
+  const register = STRING_REGISTERS[instruction.operation];
+  if (register === undefined || instruction.operands.length > 0) return;
+  op.base = registerAddress(register) >> 2;
+  op.size = instruction.size;
+  op.observed = register === RSI || instruction.operation === 'scas' ? FAST_READ : FAST_WRITE;
 }

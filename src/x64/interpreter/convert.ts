@@ -7,16 +7,8 @@
 import type { Cpu } from './cpu.ts';
 import { copyResult, eachLane, finish, floatState, readBits, writeBits } from './floatLanes.ts';
 import { type Handler, RESULT_SLOT } from './op.ts';
-import {
-  convertFormat,
-  DOUBLE,
-  type Format,
-  fromInteger,
-  roundToIntegral,
-  SINGLE,
-  TRUNCATE,
-  toInteger,
-} from './softFloat.ts';
+import { convertFormat, fromInteger, roundToIntegral, toInteger } from './softConvert.ts';
+import { DOUBLE, type Format, SINGLE, TRUNCATE } from './softFloat.ts';
 import { always, type HandlerChoice, type Handlers, write } from './values.ts';
 
 /** A general register or memory, to lane 0. */

@@ -281,15 +281,15 @@ export class Cpu {
     if ((this.observing & OBSERVE_PREEMPT) === 0) return;
     const again = this.resumedAt === op.address;
     this.resumedAt = -1;
-    if (again || op.access === 0 || this.onAccess === null) return;
+    if (again || op.observed === 0 || this.onAccess === null) return;
     this.computeAddress(op);
     const stop = this.onAccess({
       instruction: op.address,
       low: this.addressLow,
       high: this.addressHigh,
       size: op.size,
-      reads: (op.access & FAST_READ) !== 0,
-      writes: (op.access & FAST_WRITE) !== 0,
+      reads: (op.observed & FAST_READ) !== 0,
+      writes: (op.observed & FAST_WRITE) !== 0,
       locked: op.instruction?.lock === true,
     });
     if (stop) throw PREEMPTION;

@@ -9,10 +9,10 @@ import { FLAG_CF, FLAG_PF, FLAG_ZF, STATE_MXCSR } from '../state.ts';
 import { type Cpu, Fault, VECTOR_SIMD } from './cpu.ts';
 import { setArithmeticFlags } from './flags.ts';
 import { type Handler, RESULT_SLOT } from './op.ts';
+import { compareFloats, type Order } from './softConvert.ts';
 import {
   type Arithmetic,
   calculate,
-  compareFloats,
   DENORMALS_ARE_ZERO,
   DOUBLE,
   defaultNaN,
@@ -20,7 +20,6 @@ import {
   type Format,
   INEXACT,
   OPERAND_FLAGS,
-  type Order,
   SINGLE,
 } from './softFloat.ts';
 import { always, type Handlers } from './values.ts';

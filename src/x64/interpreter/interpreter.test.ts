@@ -201,6 +201,44 @@ describe('the interpreter', () => {
     expect(machine.memory.u32[DATA >> 2]).toBe(1);
   });
 
+  it('asks before string instructions and bit tests, too', () => {
+    const asked: unknown[] = [];
+    const machine = makeTestMachine({
+      preemptBefore: ({ instruction, low, writes, locked }) => {
+        asked.push([instruction - CODE, low, writes, locked]);
+        return false;
+      },
+    });
+    // nop; rep stosb; lock bts dword ptr [rdi], eax; ret
+    machine.start('90 f3 aa f0 0f ab 07 c3');
+    machine.set(RDI, kernelPointer(DATA));
+    machine.set(RCX, 3n);
+    expect(machine.run().kind).toBe('stopped');
+    expect(asked).toEqual([
+      [1, DATA, true, false],
+      [3, DATA + 3, true, true],
+    ]);
+  });
+
+  it('drops an instruction whose end is mapped anew', () => {
+    const machine = makeTestMachine();
+    // mov eax, 1 across the edge of the page, and ret.
+    const { u8 } = machine.memory;
+    const edge = CODE + 0x1000;
+    machine.start('90');
+    u8.set([0xb8, 1, 0, 0, 0, 0xc3], edge - 3);
+    const run = () => {
+      machine.memory.i32[STATE_RIP >> 2] = edge - 3;
+      machine.set(RSP, kernelPointer(STACK_TOP - 0x108));
+      machine.run();
+      return machine.get(RAX);
+    };
+    expect(run()).toBe(1n);
+    u8[edge] = 1;
+    machine.engine.forget(edge, 0x1000);
+    expect(run()).toBe(0x1_0001n);
+  });
+
   it('has carry and overflow of 64-bit sums', () => {
     const machine = makeTestMachine();
     machine.start('48 01 c8 c3');

@@ -80,6 +80,8 @@ export class Op {
   addressMask = -1;
   /** Accesses to the memory operand, and its bytes. */
   access = 0;
+  /** Accesses that exploration is asked about: those of instructions, too, that check their operands themselves. */
+  observed = 0;
   size = 0;
   /** The memory operand lies within a page, and aligned if it must be, when (address & mask) <= limit. */
   mask = 0xfff;

@@ -39,7 +39,7 @@ export const DOUBLE: Format = { bytes: 8, precision: 53, bias: 1023, special: 20
 export type Arithmetic = 'add' | 'subtract' | 'multiply' | 'divide' | 'squareRoot';
 
 /** A value taken apart: significand * 2^exponent. */
-interface Parts {
+export interface Parts {
   readonly negative: boolean;
   /** 0 for zero; infinities and what is not a number are told by `kind`. */
   readonly significand: bigint;
@@ -67,11 +67,11 @@ export class FloatState {
   }
 }
 
-function signBit(format: Format): bigint {
+export function signBit(format: Format): bigint {
   return 1n << BigInt(format.bytes * 8 - 1);
 }
 
-function quietBit(format: Format): bigint {
+export function quietBit(format: Format): bigint {
   return 1n << BigInt(format.precision - 2);
 }
 
@@ -80,7 +80,7 @@ export function defaultNaN(format: Format): bigint {
   return signBit(format) | infinity(format) | quietBit(format);
 }
 
-function infinity(format: Format): bigint {
+export function infinity(format: Format): bigint {
   return BigInt(format.special) << BigInt(format.precision - 1);
 }
 
@@ -114,7 +114,7 @@ function bitLength(value: bigint): number {
 }
 
 /** Divides by 2^shift and rounds. `sticky`: a bit below was lost before. @returns the quotient. */
-function roundShift(
+export function roundShift(
   value: bigint,
   shift: number,
   sticky: boolean,
@@ -230,11 +230,11 @@ export function calculate(
   }
 }
 
-function noteDenormals(state: FloatState, x: Parts, y: Parts): void {
+export function noteDenormals(state: FloatState, x: Parts, y: Parts): void {
   if (x.denormal || y.denormal) state.raised |= DENORMAL;
 }
 
-function signed(bits: bigint, negative: boolean, format: Format): bigint {
+export function signed(bits: bigint, negative: boolean, format: Format): bigint {
   return negative ? bits | signBit(format) : bits;
 }
 
@@ -314,92 +314,4 @@ function squareRootOf(value: bigint): bigint {
     if (next >= guess) return guess;
     guess = next;
   }
-}
-
-/** To another format; a payload keeps its highest bits. */
-export function convertFormat(from: Format, to: Format, state: FloatState, bits: bigint): bigint {
-  const parts = takeApart(from, bits, state);
-  if (isNaNKind(parts)) {
-    if (parts.kind === 'signaling') state.raised |= INVALID;
-    const by = BigInt(to.precision - from.precision);
-    const payload = by >= 0n ? parts.significand << by : parts.significand >> -by;
-    return signed(infinity(to) | payload | quietBit(to), parts.negative, to);
-  }
-  if (parts.kind === 'infinite') return signed(infinity(to), parts.negative, to);
-  if (parts.denormal) state.raised |= DENORMAL;
-  return assemble(to, state, parts.negative, parts.significand, parts.exponent);
-}
-
-export function fromInteger(format: Format, state: FloatState, value: bigint): bigint {
-  return assemble(format, state, value < 0n, value < 0n ? -value : value, 0);
-}
-
-/** To an integer of `bits` bits; what does not fit is the indefinite integer, the lowest one. */
-export function toInteger(
-  format: Format,
-  state: FloatState,
-  value: bigint,
-  bits: number,
-  mode: number,
-): bigint {
-  const parts = takeApart(format, value, state);
-  const indefinite = -(1n << BigInt(bits - 1));
-  if (parts.kind === 'finite') {
-    const rounded = roundShift(parts.significand, -parts.exponent, false, parts.negative, mode);
-    const integer = parts.negative ? -rounded.value : rounded.value;
-    if (integer >= indefinite && integer < -indefinite) {
-      if (!rounded.exact) state.raised |= INEXACT;
-      return integer;
-    }
-  }
-  state.raised |= INVALID;
-  return indefinite;
-}
-
-/** To an integral value of the same format. */
-export function roundToIntegral(
-  format: Format,
-  state: FloatState,
-  bits: bigint,
-  mode: number,
-  quietly: boolean,
-): bigint {
-  const parts = takeApart(format, bits, state);
-  if (isNaNKind(parts)) {
-    if (parts.kind === 'signaling') state.raised |= INVALID;
-    return bits | quietBit(format);
-  }
-  if (parts.kind === 'infinite' || parts.exponent >= 0) return bits;
-  if (parts.significand === 0n) return signed(0n, parts.negative, format);
-  const rounded = roundShift(parts.significand, -parts.exponent, false, parts.negative, mode);
-  if (!rounded.exact && !quietly) state.raised |= INEXACT;
-  // An integer below 2^precision: nothing is lost.
-  return assemble(format, new FloatState(0), parts.negative, rounded.value, 0);
-}
-
-export type Order = 'less' | 'equal' | 'greater' | 'unordered';
-
-/** @param signalQuiet quiet ones are invalid too. */
-export function compareFloats(
-  format: Format,
-  state: FloatState,
-  x: bigint,
-  y: bigint,
-  signalQuiet: boolean,
-): Order {
-  const px = takeApart(format, x, state);
-  const py = takeApart(format, y, state);
-  if (isNaNKind(px) || isNaNKind(py)) {
-    if (signalQuiet || px.kind === 'signaling' || py.kind === 'signaling') state.raised |= INVALID;
-    return 'unordered';
-  }
-  noteDenormals(state, px, py);
-  const rank = (parts: Parts, bits: bigint) => {
-    if (parts.kind === 'finite' && parts.significand === 0n) return 0n;
-    const magnitude = bits & ~signBit(format);
-    return parts.negative ? -magnitude : magnitude;
-  };
-  const rx = rank(px, x);
-  const ry = rank(py, y);
-  return rx < ry ? 'less' : rx > ry ? 'greater' : 'equal';
 }
