@@ -58,10 +58,10 @@ function compile(source, object, include, flags) {
     '--target=x86_64-pc-windows-msvc',
     '/c',
     '/nologo',
-    // Exceptions of the processor inside __try are caught, not only those of calls.
+    // Exceptions of the processor inside __try are caught, not only those of calls; /EHa does that for C++ alone.
     ...(source.endsWith('.s')
       ? []
-      : ['/EHa', '/Zl', '/X', '/kernel', '/Gy', '-fms-compatibility-version=19.40']),
+      : ['-Xclang', '-fasync-exceptions', '/Zl', '/X', '/kernel', '/Gy', '-fms-compatibility-version=19.40']),
     '-Wno-unused-command-line-argument',
     `/clang:-ffile-prefix-map=${root}=`,
     '/Brepro',
