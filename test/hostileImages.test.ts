@@ -3,6 +3,7 @@
  * that Windows documents; the process lives, and so does every other machine in it.
  */
 
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BugCheckError, NdisboxError } from '../src/kernel/index.ts';
 import { Machine } from '../src/machine/index.ts';
@@ -308,3 +309,162 @@ describe('drivers that come and go', () => {
     await expect(machine.unload('bad')).rejects.toMatchObject({ code: 'BUG_CHECK', bugCheckCode: 0x50 });
   });
 });
+
+describe('accesses to what is no memory of the driver', () => {
+  const END = 0xffff_8000_0000_0000n + BigInt(MEMORY);
+  const accesses: [what: string, address: bigint, instruction: number[], codes: string[]][] = [
+    ['read of the registers of the engine', 0xffff_8000_0000_1000n, [0x48, 0x8b, 0x00], ['50']],
+    ['write to them', 0xffff_8000_0000_1000n, [0x48, 0x89, 0x00], ['50']],
+    ['write across the start of memory', 0xffff_8000_0000_fffcn, [0x48, 0x89, 0x00], ['50']],
+    ['read across the end of memory', END - 4n, [0x48, 0x8b, 0x00], ['50']],
+    ['16 bytes across the end of memory', END - 8n, [0x0f, 0x11, 0x00], ['50']],
+    ['read of a host function', 0xffff_8000_7800_0010n, [0x48, 0x8b, 0x00], ['50']],
+    ['write to user memory of nobody', 0x0000_01a0_0001_0000n, [0x48, 0x89, 0x00], ['7e']],
+    ['read of NULL', 0n, [0x48, 0x8b, 0x00], ['7e']],
+    ['locked exchange with an address that cannot exist', 0x8000_0000_0000_0000n, [0x48, 0x87, 0x00], ['7e']],
+  ];
+  test.each(accesses)('%s', async (_, address, instruction, codes) => {
+    const error = await bugCheckOf(driver((a) => a.move('rax', address).bytes(...instruction, 0xc3)));
+    expect(codes).toContain(error.bugCheckCode.toString(16));
+    expect(error.message).toContain('bad.sys+0x100A');
+  });
+
+  test('a string instruction that runs out of memory', async () => {
+    const image = driver((a, rva) =>
+      // rep stosb from .data on, as many bytes as 64 bits can count
+      a.address('rdi', rva('.data')).move('rcx', -1n).bytes(0xf3, 0xaa, 0xc3),
+    );
+    // The pages below a stack are the first that it meets.
+    expect((await bugCheckOf(image)).bugCheckCode.toString(16)).toBe('7f');
+  });
+
+  test('a write to code', async () => {
+    const image = driver((a, rva) => a.address('rax', rva('.text')).bytes(0x48, 0x89, 0x00, 0xc3));
+    expect((await bugCheckOf(image)).bugCheckCode.toString(16)).toBe('be');
+  });
+
+  test('code on the stack', async () => {
+    // mov byte [rsp], 0xC3; jmp rsp
+    const image = driver((a) => a.bytes(0xc6, 0x04, 0x24, 0xc3, 0xff, 0xe4));
+    expect((await bugCheckOf(image)).bugCheckCode.toString(16)).toBe('fc');
+  });
+});
+
+describe('wild and half-valid pointers handed to the kernel and to NDIS', () => {
+  const END = 0xffff_8000_0000_0000n + BigInt(MEMORY);
+  const values = [
+    1n,
+    0x1000n,
+    0xffff_8000_0000_1000n,
+    END - 4n,
+    END,
+    0x1234_5678_0002_0000n,
+    0x4141_4141_4141_4141n,
+    -1n,
+  ];
+  const functions: Record<string, readonly string[]> = {
+    'ntoskrnl.exe': [
+      'ExFreePoolWithTag',
+      'IoAllocateMdl',
+      'IoAttachDeviceToDeviceStack',
+      'IoFreeMdl',
+      'IoRegisterDeviceInterface',
+      'IofCallDriver',
+      'KeInsertQueueDpc',
+      'KeSetEvent',
+      'KeSetTimer',
+      'KeWaitForMultipleObjects',
+      'MmBuildMdlForNonPagedPool',
+      'ObfDereferenceObject',
+      'PsCreateSystemThread',
+      'RtlCopyMemory',
+      'RtlCopyUnicodeString',
+      'RtlSetAllBits',
+      'ZwOpenKey',
+    ],
+    'ndis.sys': [
+      'NdisAllocateCloneNetBufferList',
+      'NdisFRegisterFilterDriver',
+      'NdisFreeNetBufferList',
+      'NdisGetDataBuffer',
+      'NdisMIndicateReceiveNetBufferLists',
+      'NdisMRegisterMiniportDriver',
+      'NdisMSetMiniportAttributes',
+      'NdisOpenAdapterEx',
+      'NdisRegisterProtocolDriver',
+      'NdisSendNetBufferLists',
+    ],
+  };
+  const cases = Object.entries(functions).flatMap(([dll, names]) =>
+    names.map((name) => [name, dll] as const),
+  );
+  test.each(cases)(
+    '%s: a status, an error with a code or a bug check, never a failure of the host',
+    async (name, dll) => {
+      for (const value of values) {
+        const image = driver(
+          (a) => {
+            a.bytes(0x48, 0x81, 0xec, 0x88, 0, 0, 0).move('rax', value);
+            // Eight arguments, all the same.
+            for (let at = 0x20; at < 0x40; at += 8) a.bytes(0x48, 0x89, 0x44, 0x24, at);
+            a.bytes(0x48, 0x89, 0xc1, 0x48, 0x89, 0xc2, 0x49, 0x89, 0xc0, 0x49, 0x89, 0xc1).callImport(name);
+            a.bytes(0x48, 0x81, 0xc4, 0x88, 0, 0, 0, 0x31, 0xc0, 0xc3);
+          },
+          { [dll]: [name] },
+        );
+        expectNoFailureOfTheHost(await outcomeOf(image));
+      }
+    },
+  );
+});
+
+describe('any bytes as code', () => {
+  /** Pieces of instructions that lead somewhere: moves, calls, jumps, string and privileged instructions. */
+  const piece = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 8 }),
+    fc.constantFrom(
+      [0xff, 0xd0],
+      [0xff, 0xe1],
+      [0x48, 0x8b, 0x01],
+      [0x48, 0x89, 0x08],
+      [0xf3, 0xaa],
+      [0x48, 0x94],
+      [0x44, 0x0f, 0x22, 0xc0],
+      [0x75, 0xf0],
+      [0x9d],
+      [0xfd],
+    ),
+    fc
+      .tuple(fc.nat(7), fc.bigInt(0xffff_8000_0000_0000n, 0xffff_8000_7fff_ffffn))
+      .map(([register, value]) => [
+        0x48,
+        0xb8 + register,
+        ...new Uint8Array(BigUint64Array.of(value).buffer),
+      ]),
+  );
+  test('ends with a status, an error with a code or a bug check', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { minLength: 1, maxLength: 30 }), async (pieces) => {
+        const bytes = pieces.flatMap((part) => Array.from(part));
+        expectNoFailureOfTheHost(await outcomeOf(driver((a) => a.bytes(...bytes))));
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+/** The status or the error that loading ends with. */
+async function outcomeOf(image: Uint8Array): Promise<unknown> {
+  try {
+    return await new Machine({ memorySize: MEMORY, spinLimit: 300_000 }).load('bad', image);
+  } catch (error) {
+    return error;
+  }
+}
+
+function expectNoFailureOfTheHost(outcome: unknown): void {
+  if (typeof outcome === 'number') return;
+  expect(outcome).toBeInstanceOf(NdisboxError);
+  expect(String(outcome)).not.toMatch(/TypeError|RangeError|ReferenceError|SyntaxError|INTERNAL/);
+  expect(outcome).not.toMatchObject({ code: 'INTERNAL' });
+}

@@ -1,7 +1,6 @@
 /**
- * Exits of the engine that the processor of Windows does not have: code that is gone or was changed under a driver, and
- * violations of memory safety. Each is the bug check that Windows would most likely come to, with what really happened
- * in its text.
+ * Exits of the engine that the processor of Windows does not have: code that is gone or was changed under a driver.
+ * Each is the bug check that Windows would most likely come to, with what really happened in its text.
  */
 
 import {

@@ -28,6 +28,7 @@ import {
 import {
   type Address,
   CALLABLE_RANGE_START,
+  FIRST_MAPPED_ADDRESS,
   highHalfOf,
   isOpaque,
   KERNEL_WINDOW_HIGH,
@@ -167,7 +168,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
 
   /** A host function is none of ours; a wild address is jumped to, and faults there as it would on Windows. */
   #leadsToCode(address: Address): boolean {
-    return address > 0 && address < OBJECT_RANGE_START;
+    return address !== 0 && address < OBJECT_RANGE_START;
   }
 
   /** Whether an address lies in a page with machine code. */
@@ -303,7 +304,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
 
   #jump(address: Address): void {
     const { memory } = this.kernel;
-    const wild = isOpaque(address);
+    const wild = address < FIRST_MAPPED_ADDRESS || isOpaque(address);
     memory.i32[WORD_RIP] = wild ? lowHalfOf(memory, address) : address;
     memory.i32[WORD_RIP + 1] = wild ? highHalfOf(memory, address) : KERNEL_WINDOW_HIGH;
   }

@@ -4,6 +4,7 @@ import type { Address } from '../../memory/index.ts';
 import { poolType } from '../../memory/index.ts';
 import { declareCallback, declareFunction } from '../declaration.ts';
 import type { CallbackPointer, OutPointer, Pointer } from '../edge.ts';
+import { PAGE_FAULT_IN_NONPAGED_AREA } from '../generated/constants/bugCheck.ts';
 import type { DEVICE_OBJECT, IRP } from '../generated/structures/index.ts';
 import type { Irql } from '../irql.ts';
 import { type Kernel, perKernel } from '../kernel.ts';
@@ -182,8 +183,15 @@ export function cancelIrp(kernel: Kernel, irp: Address): boolean {
   const device = memory.readPointer(at.currentStack(kernel, irp) + at.STACK_DEVICE);
   const driver = driverOfObject(kernel, memory.readPointer(device + at.DEVICE_DRIVER));
   const bound = driver === null ? null : ioManagerOf(kernel).callback(driver, routine, DRIVER_CANCEL);
+  if (bound === null) {
+    return kernel.bugCheck(
+      PAGE_FAULT_IN_NONPAGED_AREA,
+      [device, 0, 0, 2],
+      `the IRP at 0x${irp.toString(16)} is cancelled, but its stack location names no device of a driver; it was overwritten, or is no IRP`,
+    );
+  }
   // The seam turns addresses into views for the handler.
-  const invoke = bound?.invoke as unknown as (device: Address, irp: Address) => void;
+  const invoke = bound.invoke as unknown as (device: Address, irp: Address) => void;
   invoke(device, irp);
   return true;
 }
