@@ -53,6 +53,15 @@ function takes(form: Form, entry: number): boolean {
   return true;
 }
 
+/** Whether ModRM does not matter; so it is of most forms. */
+function takesAll(form: Form): boolean {
+  if (form.extension >= 0 || form.fixedModrm >= 0 || form.registerOnly) return false;
+  return !form.operands.some(
+    ({ kind }) =>
+      kind === OPERAND_RM_MEMORY || kind === OPERAND_RM_REGISTER || kind === OPERAND_XMM_RM_REGISTER,
+  );
+}
+
 /** Forms that say more about opcode, prefix or ModRM come first. */
 function precision(form: Form): number {
   return (
@@ -77,25 +86,35 @@ export function buildDispatch(forms: readonly Form[]): Dispatch {
   }
   const cells = new Int16Array(CELLS);
   const groups: number[] = [];
+  /** Lists come again under other prefixes: by the numbers of their forms, what stands for them in a cell. */
+  const known = new Map<string, number>();
   for (const [cell, list] of lists) {
-    list.sort((a, b) => precision(b) - precision(a));
-    const first = list[0];
-    if (!first.modrm) {
-      cells[cell] = first.number + 1;
-      continue;
+    const key = list.map((form) => form.number).join();
+    let value = known.get(key);
+    if (value === undefined) {
+      value = cellOf(list, groups);
+      known.set(key, value);
     }
-    const group: number[] = [];
-    for (let entry = 0; entry < GROUP_SIZE; entry++) {
-      const form = list.find((each) => takes(each, entry));
-      group.push(form === undefined ? 0 : form.number + 1);
-    }
-    if (group.every((number) => number === first.number + 1)) cells[cell] = first.number + 1;
-    else {
-      cells[cell] = -(groups.length / GROUP_SIZE) - 1;
-      groups.push(...group);
-    }
+    cells[cell] = value;
   }
   return { cells, groups: Int16Array.from(groups) };
+}
+
+/** What stands in a cell for forms that share it; a group is appended where ModRM decides. */
+function cellOf(list: Form[], groups: number[]): number {
+  list.sort((a, b) => precision(b) - precision(a));
+  const first = list[0];
+  if (!first.modrm || (list.length === 1 && takesAll(first))) return first.number + 1;
+  const start = groups.length;
+  let alone = true;
+  for (let entry = 0; entry < GROUP_SIZE; entry++) {
+    const form = list.find((each) => takes(each, entry));
+    alone &&= form === first;
+    groups.push(form === undefined ? 0 : form.number + 1);
+  }
+  if (!alone) return -(start / GROUP_SIZE) - 1;
+  groups.length = start;
+  return first.number + 1;
 }
 
 /** Number of a form plus one, 0 for nothing. @param group as found in a cell: below 0. */
