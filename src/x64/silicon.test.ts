@@ -56,7 +56,7 @@ function compare(makeEngine: MakeEngine, cases: readonly Case[], expected: reado
     let wrong: string[];
     try {
       const found = guest.run(each, number);
-      wrong = differences(each, instructions, expected[number], found);
+      wrong = differences(each, instructions, expected[number], found, makeEngine === INTERPRETER);
     } catch (error) {
       wrong = [`the engine threw ${String(error)}`];
     }

@@ -32,6 +32,10 @@ export interface Case {
   readonly pointers: number;
   /** It computes with pointers or stores them: the guest must have the same ones as the harness. */
   readonly samePointers: boolean;
+  /** Of sequences: flags that are undefined at their end. */
+  readonly undefinedFlags?: number;
+  /** Of sequences with an instruction that faults: flags that are undefined before it. */
+  readonly undefinedAtFault?: number;
 }
 
 /** Operations whose results contain their pointers. */
@@ -41,7 +45,7 @@ export const KEEP_POINTERS: ReadonlySet<string> = new Set(['lea', 'push', 'enter
 const OPERAND_AREA = WINDOW_ADDRESS + 0x40;
 const OPERAND_AREA_SIZE = 0x60;
 /** Nothing is mapped there, neither in the harness nor in the guest. */
-const UNMAPPED = 0x3000_0000;
+export const UNMAPPED = 0x3000_0000;
 /** Of cases that have nothing to do with the stack. */
 const OTHER_STACK = DATA_ADDRESS + 0x3000;
 const STACK = WINDOW_ADDRESS + 0xa0;

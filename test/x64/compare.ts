@@ -71,18 +71,6 @@ export function instructionsOf(memory: KernelMemory, each: Case, number: number)
   return instructions;
 }
 
-/** All flags that are undefined after the last instruction of a case. */
-function undefinedAfter(instructions: readonly Instruction[], before: Registers): number {
-  if (instructions.length === 1) return undefinedFlags(instructions[0], before);
-  let mask = 0;
-  for (const { operationNumber } of instructions) {
-    const { flagsUndefined, flagsWritten } = OPERATIONS[operationNumber];
-    // Shifts by cl may write nothing: what they leave undefined stays so, what was undefined may stay.
-    mask = (mask & (flagsUndefined !== 0 ? -1 : ~flagsWritten)) | flagsUndefined;
-  }
-  return mask;
-}
-
 function close(a: number, b: number): boolean {
   if (Number.isNaN(a) || Number.isNaN(b)) return Number.isNaN(a) === Number.isNaN(b);
   if (!Number.isFinite(a) || !Number.isFinite(b) || a === 0 || b === 0) return a === b;
@@ -121,12 +109,16 @@ function flagsText(flags: number): string {
   return letters.map(([bit, letter]) => ((flags & bit) !== 0 ? letter.toUpperCase() : letter)).join('');
 }
 
-/** What is wrong with `found` where silicon has `expected`; empty when nothing is. */
+/**
+ * What is wrong with `found` where silicon has `expected`; empty when nothing is.
+ * @param flagsAtFaults false: flags that nothing reads any more may be missing where a sequence faults.
+ */
 export function differences(
   each: Case,
   instructions: readonly Instruction[],
   expected: Registers,
   found: Registers,
+  flagsAtFaults = true,
 ): string[] {
   const wrong: string[] = [];
   const { before } = each;
@@ -142,8 +134,14 @@ export function differences(
         `${registerName(register, 8)} ${b.toString(16)}, expected ${a.toString(16)}, was ${before.general(register).toString(16)}`,
       );
   }
-  const precise = expected.vector >= 0 && instructions.length === 1;
-  const mask = precise ? COMPARED_FLAGS : COMPARED_FLAGS & ~undefinedAfter(instructions, before);
+  // An instruction that raises an exception has not changed flags.
+  const excepted =
+    expected.vector < 0
+      ? (each.undefinedFlags ?? undefinedFlags(instructions[0], before))
+      : flagsAtFaults || instructions.length === 1
+        ? (each.undefinedAtFault ?? 0)
+        : -1;
+  const mask = COMPARED_FLAGS & ~excepted;
   if ((expected.flags & mask) !== (found.flags & mask)) {
     wrong.push(
       `flags ${flagsText(found.flags & mask)}, expected ${flagsText(expected.flags & mask)}, was ${flagsText(before.flags)}`,
