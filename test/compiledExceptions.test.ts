@@ -4,7 +4,11 @@
  * wdm/nf-wdm-probeforread, wdm/nf-wdm-probeforwrite, "Bug Check Code Reference".
  */
 
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import {
   DRIVER_IRQL_NOT_LESS_OR_EQUAL,
@@ -24,6 +28,7 @@ import {
   Machine,
   STATUS_SUCCESS,
 } from '../src/machine/index.ts';
+import { hasClang } from './support/clang.ts';
 import { irps } from './support/irp.ts';
 
 const GUARDED = new Uint8Array(readFileSync(new URL('../native/fixtures/guarded.sys', import.meta.url)));
@@ -223,4 +228,25 @@ describe('what no __try protects stops the machine', () => {
     expect(stack.filter((line) => line.includes('guarded.sys')).length).toBeGreaterThanOrEqual(2);
     expect(dump).toContain('Dispatch of guarded');
   });
+});
+
+test.skipIf(!hasClang)('the images are those that their sources give', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ndisbox-exceptions-'));
+  try {
+    const build = spawnSync(
+      fileURLToPath(new URL('../native/exceptions/build.sh', import.meta.url)),
+      [folder],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(build.stderr + build.stdout).toBe('');
+    for (const name of ['exceptions.sys', 'guarded.sys']) {
+      const kept = readFileSync(new URL(`../native/fixtures/${name}`, import.meta.url));
+      const built = readFileSync(join(folder, name));
+      expect(new Uint8Array(built), name).toEqual(new Uint8Array(kept));
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });

@@ -80,7 +80,11 @@ function takeDump(kernel: Kernel): Dump | null {
   });
   const isBugCheck = reason instanceof BugCheckError;
   const meanings = isBugCheck ? parameterMeanings(reason.bugCheckCode) : [];
-  const running = frames.map((frame) => / of (\S+)$/.exec(frame)?.[1]).find((name) => name !== undefined);
+  const machineCode = kernel.machineCode?.report?.() ?? null;
+  // Where no thread runs, in a DPC, machine code says what it was called for.
+  const running = [...frames, ...(machineCode?.stack ?? [])]
+    .map((frame) => / of (\S+)$/.exec(frame)?.[1])
+    .find((name) => name !== undefined);
   return {
     code: isBugCheck ? reason.bugCheckCode : null,
     name: isBugCheck ? bugCheckName(reason.bugCheckCode) : reason.code,
@@ -93,7 +97,7 @@ function takeDump(kernel: Kernel): Dump | null {
     irql: processor.irql,
     thread: thread === null ? null : { id: thread.id, name: thread.name },
     frames,
-    machineCode: kernel.machineCode?.report?.() ?? null,
+    machineCode,
     time: kernel.clock.now,
     events: kernel.recentEvents(),
   };
