@@ -124,7 +124,7 @@ export class RandomCode {
     const counter = COUNTERS[this.#loops++];
     // mov counter, n; body; dec counter; jnz body
     this.#emit(counter > 7 ? 0x49 : 0x48, 0xc7, 0xc0 | (counter & 7));
-    this.#emit32(1 + this.#random(6));
+    this.#emit32(1 + this.#random(this.#random(3) === 0 ? 40 : 6));
     const start = this.bytes.length;
     this.#defined = 0;
     this.#items(1 + this.#random(5), depth + 1);

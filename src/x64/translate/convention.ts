@@ -49,6 +49,8 @@ export const TARGET = OTHER_I64 + 5;
 export const THIRD_SCRATCH64 = OTHER_I64 + 6;
 /** The page that rsp points to when the function begins. */
 export const ENTRY_PAGE = OTHER_I64 + 7;
+/** Stretches of accessible pages for loops of one block, in pairs: lowest address, number of addresses. */
+export const FAST_WINDOWS = OTHER_I64 + 8;
 /** Pages known to be accessible, one per base register and kind of access. */
 export const WINDOWS = OTHER_I64 + 16;
 

@@ -19,6 +19,7 @@ import {
   stateOf,
 } from './convention.ts';
 import type { Registers } from './effects.ts';
+import { isSteady } from './fastLoop.ts';
 import { Flags } from './flags.ts';
 import { applyToFrame, type Frame, offsetOf, UNKNOWN } from './frame.ts';
 import { op } from './opcodes.ts';
@@ -38,6 +39,8 @@ export interface Place {
   readonly offset: number;
 }
 
+/** Stands for a range that was checked before the loop. */
+const NO_CHECK = { low: 0, high: 0, writes: true };
 /** Offsets below this never reach beyond 4 GiB when the whole address was checked: the first 64 KiB are not mapped. */
 const SMALL_OFFSET = 0x1_0000;
 const BITS_128_STORE = 11;
@@ -50,6 +53,8 @@ export class Emitter {
   readonly flags: Flags;
   readonly ranges = new Ranges();
   windows: Windows | null = null;
+  /** Registers through which everything was checked already. */
+  steady = 0;
   /** Lowest and highest distance from rsp at the entry that is accessed without a check. */
   lowestUsed = 0;
   highestUsed = 0;
@@ -203,7 +208,7 @@ export class Emitter {
       this.#checkConstant(operand.displacement, size, writes);
       return { local: 0, is64: false, isConstant: true, add: 0, offset: operand.displacement >>> 0 };
     }
-    const range = this.ranges.find(operand, size, writes);
+    const range = isSteady(operand, this.steady) ? NO_CHECK : this.ranges.find(operand, size, writes);
     const direct =
       operand.base >= 0 && operand.index < 0 && operand.segment === 'none' && operand.addressSize === 8;
     if (range === null) this.#check(operand, size, writes);

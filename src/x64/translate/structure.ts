@@ -15,6 +15,10 @@ export interface BlockWriter {
   writeBlock(block: number): void;
   /** Writes what comes before a loop, once the loop is written. */
   writeLoopEntry(head: number): void;
+  /** Whether a loop of this block alone is written by `writeOwnLoop`. */
+  ownsLoop(block: number): boolean;
+  /** Writes the whole loop of one block, and calls `Structure.go` for what follows it. */
+  writeOwnLoop(block: number): void;
 }
 
 export class Structure {
@@ -93,18 +97,21 @@ export class Structure {
     const merges = this.graph.children[block].filter((child) => this.#isMerge[child]);
     merges.sort((a, b) => this.graph.place[b] - this.graph.place[a]);
     const before = this.#body.code;
-    if (this.#isLoop[block]) {
+    const isOwn = this.#isLoop[block] && this.#writer.ownsLoop(block);
+    const isLoop = this.#isLoop[block] && !isOwn;
+    if (isLoop) {
       this.#body.code = new Code();
       this.#loopLabels[block] = this.#body.open(op.loop);
     }
     for (const child of merges) this.#labels[child] = this.#body.open(op.block);
-    this.#writer.writeBlock(block);
+    if (isOwn) this.#writer.writeOwnLoop(block);
+    else this.#writer.writeBlock(block);
     // The last that was opened is closed first, and its code stands behind it.
     for (const child of merges.reverse()) {
       this.#body.close();
       this.#writeTree(child);
     }
-    if (!this.#isLoop[block]) return;
+    if (!isLoop) return;
     this.#body.close();
     const loop = this.#body.code;
     this.#body.code = before;

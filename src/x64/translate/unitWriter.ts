@@ -33,6 +33,7 @@ import {
 } from './convention.ts';
 import { ARITHMETIC_FLAGS } from './effects.ts';
 import { Emitter } from './emitter.ts';
+import { checkRounds, type FastLoop, openStretches, planFastLoop } from './fastLoop.ts';
 import { type FlagState, NO_FLAGS } from './flags.ts';
 import { UNKNOWN } from './frame.ts';
 import { handlerOf } from './handlers.ts';
@@ -51,6 +52,7 @@ export class UnitWriter {
   readonly #e: Emitter;
   readonly #structure: Structure;
   readonly #windows: Windows;
+  readonly #fastLoops = new Map<number, FastLoop>();
   readonly #calleeOf: CalleeOf;
   readonly #summaryOf: SummaryOf;
   /** A loop needs the page of the stack. */
@@ -68,7 +70,17 @@ export class UnitWriter {
     }
     const successors = analysis.blocks.map((facts) => facts.successors);
     this.#structure = new Structure(this.#e.body, successors, switchTargets, this);
-    this.#windows = new Windows(this.#structure.graph, analysis.blocks);
+    const { graph } = this.#structure;
+    if (!graph.isIrreducible) {
+      for (const facts of analysis.blocks) {
+        // The only way back to the block is from itself.
+        const { index } = facts.block;
+        const back = graph.predecessors[index].filter((each) => graph.place[each] >= graph.place[index]);
+        const plan = back.length === 1 && back[0] === index ? planFastLoop(facts) : null;
+        if (plan !== null) this.#fastLoops.set(index, plan);
+      }
+    }
+    this.#windows = new Windows(graph, analysis.blocks, (head) => this.#fastLoops.has(head));
     this.#e.windows = this.#windows;
   }
 
@@ -171,19 +183,87 @@ export class UnitWriter {
   /** Called by the structure. */
   writeBlock(index: number): void {
     const e = this.#e;
-    const facts = e.analysis.blocks[index];
     const inherited = this.#inherited.get(index);
+    this.#begin(index);
+    e.flags.state = inherited?.flags ?? NO_FLAGS;
+    e.ranges.restore(inherited?.ranges ?? []);
+    this.#writeSteps();
+    this.#writeTerminator(index);
+  }
+
+  #begin(index: number): void {
+    const e = this.#e;
+    const facts = e.analysis.blocks[index];
     e.facts = facts;
     e.at = 0;
     e.pending = 0;
     e.frame = facts.frameIn?.slice() ?? new Int32Array(16).fill(UNKNOWN);
-    e.flags.state = inherited?.flags ?? NO_FLAGS;
-    e.ranges.restore(inherited?.ranges ?? []);
-    const { terminator } = facts.block;
+    e.flags.state = NO_FLAGS;
+    e.ranges.restore([]);
+  }
+
+  /** All instructions but the jump that ends the block. */
+  #writeSteps(): void {
+    const e = this.#e;
+    const { terminator } = e.facts.block;
     const ends = terminator.kind !== 'next' && terminator.kind !== 'leave';
-    const count = facts.steps.length - (ends ? 1 : 0);
+    const count = e.facts.steps.length - (ends ? 1 : 0);
     while (e.at < count) this.#writeStep();
-    this.#writeTerminator(index);
+  }
+
+  /** Called by the structure. */
+  ownsLoop(block: number): boolean {
+    return this.#fastLoops.has(block);
+  }
+
+  /** Called by the structure: the rounds that are checked together, then the loop as it is, then what follows. */
+  writeOwnLoop(index: number): void {
+    const e = this.#e;
+    const { body } = e;
+    const loop = this.#fastLoops.get(index);
+    const facts = e.analysis.blocks[index];
+    const { terminator, instructions } = facts.block;
+    if (loop === undefined || terminator.kind !== 'branch') return;
+    const last = instructions[instructions.length - 1];
+    const length = facts.steps.length;
+    openStretches(e, loop);
+    const done = body.open(op.block);
+    const slow = body.open(op.block);
+    const fast = body.open(op.loop);
+    checkRounds(e, loop, length, slow);
+    e.steady = loop.steady;
+    for (let round = 1; round <= loop.rounds; round++) {
+      this.#begin(index);
+      this.#writeSteps();
+      e.spend(length);
+      if (round < loop.rounds) {
+        e.flags.pushCondition(last.condition ^ 1);
+        body.brIf(done);
+      } else {
+        e.flags.pushCondition(last.condition);
+        body.brIf(fast);
+        body.br(done);
+      }
+    }
+    e.steady = 0;
+    body.close();
+    body.close();
+    const again = body.open(op.loop);
+    this.#begin(index);
+    this.#writeSteps();
+    e.spend(length);
+    e.flags.pushCondition(last.condition ^ 1);
+    body.brIf(done);
+    body.get(FUEL);
+    body.i32(0);
+    body.op(op.i32GtS);
+    body.brIf(again);
+    e.leave(facts.dirtyOut, terminator.takenAddress, 0, REASON_FUEL);
+    body.close();
+    body.close();
+    // Every way here ends with the same comparison, its operands in the same locals.
+    e.ranges.restore([]);
+    this.#go(index, terminator.next, terminator.nextAddress, false);
   }
 
   #writeStep(): void {

@@ -58,12 +58,13 @@ export class Windows {
   readonly #byHead = new Map<number, Loop>();
   #next = WINDOWS;
 
-  constructor(graph: Graph, blocks: readonly BlockFacts[]) {
+  /** @param isFast loops of one block that are checked in another way. */
+  constructor(graph: Graph, blocks: readonly BlockFacts[], isFast: (head: number) => boolean) {
     this.#loopOf = blocks.map(() => null);
     if (graph.isIrreducible) return;
     const loops = [...naturalLoops(graph)].sort((a, b) => b[1].size - a[1].size);
     for (const [head, body] of loops) {
-      if (this.#loopOf[head] !== null) continue;
+      if (this.#loopOf[head] !== null || isFast(head)) continue;
       const steps = [...body].flatMap((index) => blocks[index].steps);
       if (!steps.every(({ action }) => action === 'native')) continue;
       let changed: Registers = 0;
