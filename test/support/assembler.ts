@@ -52,6 +52,14 @@ export class Assembler {
     return this.bytes(number < 8 ? 0x48 : 0x4c, 0x8d, ((number & 7) << 3) | 5).#reference(label);
   }
 
+  /** mov register, [slot of an import]: the address of an imported variable or function. */
+  importSlot(register: Register, symbol: string): this {
+    const number = REGISTERS.indexOf(register);
+    return this.bytes(number < 8 ? 0x48 : 0x4c, 0x8b, ((number & 7) << 3) | 5).#relative(
+      this.#places.slot(symbol),
+    );
+  }
+
   /** call [slot of an import]. */
   callImport(symbol: string): this {
     return this.bytes(0xff, 0x15).#relative(this.#places.slot(symbol));

@@ -102,6 +102,8 @@ const ANY_ADDRESS =
 const LENGTH_NAME = /^(Length|DataSize|Size|.*(Length|BufferSize))$/;
 /** Counted strings that functions fill: nothing in them counts before. */
 const FILLED = /^(Destination|GuidString|SymbolicLinkName)/;
+/** Functions that read the name of a link, which others fill. */
+const NAMES_A_LINK = /^Io(Create|Delete)SymbolicLink$/;
 /** Types of pointers by their names: a pointer to one points to 8 bytes. */
 const POINTER_TYPE = /^P(?!HYSICAL_|OOL_|OWER_)[A-Z]/;
 /** Structures of NDIS with a Header, which begins with their size. */
@@ -133,7 +135,7 @@ function argumentRule(
   if (scalar !== undefined && scalar > 0) return { ...rule, size: scalar };
   if (scalar === 0) return null;
   if (/^(UNICODE|ANSI|NDIS|OEM)_STRING$/.test(target))
-    return { ...rule, size: 16, counted: !FILLED.test(name) };
+    return { ...rule, size: 16, counted: !FILLED.test(name) || NAMES_A_LINK.test(functionName) };
   const structure = facts.structureOf(target);
   if (structure === undefined) return null;
   return {
