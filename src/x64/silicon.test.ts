@@ -14,9 +14,11 @@ import { absentFeatures, runOnSilicon, whyNoSilicon } from '../../test/x64/nativ
 import { randomNumbers, ValuePool } from '../../test/x64/random.ts';
 import { MOST_CASES, type Registers } from '../../test/x64/records.ts';
 import { sequences } from '../../test/x64/sequences.ts';
-import { KERNEL_WINDOW_HIGH } from '../memory/index.ts';
+import { KERNEL_WINDOW_HIGH, Shadow } from '../memory/index.ts';
 import { Engine, FORMS } from './index.ts';
 
+/** A limit against hangs: on a busy machine modules of thousands of functions take their time. */
+const TIMEOUT = 300_000;
 const SEED = 0x51_11_c0;
 const why = whyNoSilicon();
 /** Reports shown; all are counted. */
@@ -32,7 +34,9 @@ const NEVER = 1 << 30;
 function translator(): { readonly makeEngine: MakeEngine; readonly translated: () => number } {
   const engines: Engine[] = [];
   const makeEngine: MakeEngine = (memory, host, pages) => {
+    const safety = memory.hasShadow ? { safety: new Shadow(memory) } : {};
     const engine = new Engine(memory, host, {
+      ...safety,
       pages,
       translate: true,
       thresholds: { calls: NEVER, loops: NEVER },
@@ -47,8 +51,13 @@ function translator(): { readonly makeEngine: MakeEngine; readonly translated: (
 }
 
 /** Runs all cases in a guest and gives reports of those that went wrong. */
-function compare(makeEngine: MakeEngine, cases: readonly Case[], expected: readonly Registers[]): string[] {
-  const guest = new Guest(makeEngine);
+function compare(
+  makeEngine: MakeEngine,
+  cases: readonly Case[],
+  expected: readonly Registers[],
+  memorySafety = false,
+): string[] {
+  const guest = new Guest(makeEngine, memorySafety);
   guest.load(cases);
   const reports: string[] = [];
   cases.forEach((each, number) => {
@@ -72,6 +81,7 @@ function expectNone(reports: readonly string[]): void {
 
 describe.skipIf(why !== '' && process.env['CI'] === undefined)(
   `silicon${why === '' ? '' : ` (skipped: ${why})`}`,
+  { timeout: TIMEOUT },
   () => {
     const absent = why === '' ? absentFeatures() : new Set<never>();
 
@@ -138,6 +148,13 @@ describe.skipIf(why !== '' && process.env['CI'] === undefined)(
       const { cases, expected } = sequencesOf();
       const { makeEngine, translated } = translator();
       expectNone(compare(makeEngine, cases, expected));
+      expect(translated()).toBeGreaterThan(cases.length * 0.95);
+    });
+
+    it('agrees with translated code that checks memory safety, on random sequences', () => {
+      const { cases, expected } = sequencesOf();
+      const { makeEngine, translated } = translator();
+      expectNone(compare(makeEngine, cases, expected, true));
       expect(translated()).toBeGreaterThan(cases.length * 0.95);
     });
   },

@@ -8,6 +8,7 @@ import {
   PAGE_READ_WRITE,
   PAGE_SIZE,
   Pages,
+  Shadow,
 } from '../../src/memory/index.ts';
 import {
   type EngineHost,
@@ -57,11 +58,14 @@ function fail(): never {
 }
 
 export class Guest {
-  readonly memory = new KernelMemory(CODE_ADDRESS + CODE_SIZE);
+  readonly memory: KernelMemory;
   readonly #engine: GuestEngine;
 
-  constructor(makeEngine: MakeEngine) {
+  /** @param memorySafety with a shadow that allows what the pages allow. */
+  constructor(makeEngine: MakeEngine, memorySafety = false) {
+    this.memory = new KernelMemory(CODE_ADDRESS + CODE_SIZE, { memorySafety });
     const pages = new Pages(this.memory);
+    if (memorySafety) new Shadow(this.memory).follow(pages);
     pages.reserve(DATA_ADDRESS, DATA_SIZE / PAGE_SIZE, PAGE_READ_WRITE);
     pages.reserve(CODE_ADDRESS, CODE_SIZE / PAGE_SIZE, PAGE_READ | PAGE_EXECUTE);
     const host: EngineHost = {
