@@ -258,24 +258,7 @@ function callHost(e: Emitter, step: Step, returnAddress: number): void {
   e.storeRegisters(step.flush);
   pushReturnAddress(e, returnAddress);
   e.storeRegisters(RSP_BIT);
-  storeFuelAndTarget(e);
-  body.get(TARGET);
-  body.op(op.i32WrapI64);
-  body.call(IMPORT_HOST);
-  body.tee(SCRATCH32);
-  body.open(op.if);
-  returnReason(e);
-  body.close();
-  // The host may have gone on with another stack pointer; then the engine pops there.
-  body.i32(0);
-  body.memory(op.i64Load, stateOf(RSP));
-  body.get(RSP);
-  body.op(op.i64Ne);
-  body.open(op.if);
-  body.i32(-REASON_POP);
-  body.i64(0);
-  body.op(op.return);
-  body.close();
+  askHost(e);
   body.i32(0);
   body.memory(op.i32Load, STATE_FUEL);
   body.set(FUEL);
@@ -378,7 +361,70 @@ function returnElsewhere(e: Emitter): void {
   e.leaveAt(facts.dirtyOut, REASON_LEAVE);
 }
 
-/** An indirect jump: the interpreter does it. */
+/**
+ * An indirect jump. To a function of the host, where the stack is as at the entry: a tail call, as import thunks and
+ * the last calls of functions are; the host returns to the unit's caller. Any other is left to the interpreter.
+ */
 export function indirectJump(e: Emitter): void {
-  returnElsewhere(e);
+  const { body, analysis, facts } = e;
+  if (analysis.unit.isLoop || e.stackOffset !== 0) {
+    returnElsewhere(e);
+    return;
+  }
+  const { instructions } = facts.block;
+  // The jump itself counts only once it is done.
+  e.pending--;
+  e.pushOperand(instructions[instructions.length - 1].operands[0], ADDRESS);
+  body.set(TARGET);
+  checkWindow(e);
+  pushIsCallable(e);
+  body.op(op.i32Eqz);
+  e.leaveIf();
+  pushIsLast(e);
+  e.leaveIf();
+  e.spend(e.pending + 1);
+  e.storeRegisters(e.step.dirty | RSP_BIT);
+  askHost(e);
+  // Without fuel the caller would take the result for a reason; the engine pops and goes on there.
+  body.i32(0);
+  body.memory(op.i32Load, STATE_FUEL);
+  body.tee(FUEL);
+  body.i32(0);
+  body.op(op.i32LeS);
+  body.open(op.if);
+  returnToPop(e);
+  body.close();
+  e.loadRegisters(RAX_BIT);
+  body.get(FUEL);
+  body.get(RAX);
+  body.op(op.return);
+}
+
+/** Calls the host function at TARGET and returns where the run cannot just go on after it. */
+function askHost(e: Emitter): void {
+  const { body } = e;
+  storeFuelAndTarget(e);
+  body.get(TARGET);
+  body.op(op.i32WrapI64);
+  body.call(IMPORT_HOST);
+  body.tee(SCRATCH32);
+  body.open(op.if);
+  returnReason(e);
+  body.close();
+  // The host may have gone on with another stack pointer; then the engine pops there.
+  body.i32(0);
+  body.memory(op.i64Load, stateOf(RSP));
+  body.get(RSP);
+  body.op(op.i64Ne);
+  body.open(op.if);
+  returnToPop(e);
+  body.close();
+}
+
+/** Returns to the engine, which pops the return address and goes on there. */
+function returnToPop(e: Emitter): void {
+  const { body } = e;
+  body.i32(-REASON_POP);
+  body.i64(0);
+  body.op(op.return);
 }
