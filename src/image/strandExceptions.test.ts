@@ -85,7 +85,7 @@ function createTest() {
     const first = symbol('events') >> 2;
     return [...memory.u32.subarray(first, first + memory.u32[symbol('eventCount') >> 2])];
   };
-  return { ...test, compiled, hosted, events };
+  return { ...test, compiled, hosted, events, address: symbol };
 }
 
 function raise(): number {
@@ -188,6 +188,37 @@ it('the call stack in one line begins with the machine code that called the host
   await test.run(() => blocked(look, 0));
   expect(stacks[0]).toMatch(/^exceptions\.sys!blockedCall\+0x\w+ < Call of testdriver$/);
   expect(kernel.machineCode?.stackText()).toBe('');
+});
+
+describe('what nobody can catch is a bug check before anything is unwound', () => {
+  it('in a thread of the driver', async () => {
+    const test = createTest();
+    const { kernel, imports } = test;
+    const handle = pagesOf(kernel).allocate(1);
+    const start = test.address('unhandled');
+    await test.run(() => imports.PsCreateSystemThread(handle, 0, 0, 0, 0, start, STATUS_DATA_ERROR));
+    await kernel.scheduler.run(() => false);
+    expect(kernel.stopReason).toMatchObject({ bugCheckCode: 0x7e });
+    expect(kernel.stopReason).toMatchObject({ parameters: expect.arrayContaining([STATUS_DATA_ERROR]) });
+    expect(test.events()).toEqual([]);
+    expect(dumpOf(kernel)?.machineCode?.stack.at(-1)).toMatch(/ of testdriver$/);
+  });
+
+  it('in a DPC', async () => {
+    const test = createTest();
+    const { kernel, imports } = test;
+    const dpc = pagesOf(kernel).allocate(1);
+    const routine = test.address('unhandled');
+    await test
+      .run(() => {
+        imports.KeInitializeDpc(dpc, routine, 0);
+        imports.KeInsertQueueDpc(dpc, 0, 0);
+      })
+      .catch(() => {});
+    await kernel.scheduler.run(() => false);
+    expect(kernel.stopReason).toMatchObject({ bugCheckCode: 0x1e });
+    expect(dumpOf(kernel)?.driver).toBe('testdriver');
+  });
 });
 
 describe('the dump of a machine that stops', () => {
