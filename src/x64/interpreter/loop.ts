@@ -53,10 +53,10 @@ const OVERFLOW = RESULT_LOW + 3;
 const ADJUST = RESULT_LOW + 4;
 
 /**
- * Instructions after which the loop is entered anew: V8 makes its best code for functions that are called often, and
- * puts it in place between two calls only.
+ * Instructions after which the loop is entered anew. V8 makes its best code, which takes memory for a constant, for
+ * functions that are called often, and worse code for loops that go on; the sooner it does, the more often this is left.
  */
-const STRETCH = 1_000;
+const STRETCH = 200;
 
 /**
  * Makes the function that runs from rip until something ends the run; rip, flags and fuel are in memory before and
@@ -85,12 +85,15 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
   const { move2, move1, signExtend4, loadAddress, move16, exclusiveOr16 } = makeMoves(cpu);
   const { shiftLeft8, shiftLeft4, shiftRight8, shiftRight4, shiftArithmetic8, shiftArithmetic4 } = cpu.shifts;
 
+  /** Where the next stretch begins. Functions of the host may begin runs of their own in between. */
+  let pausedOp: Op = code.at(0, 0);
+  let pausedFuel = 0;
+
   /** @returns null when it only wants to be entered anew. */
   function runStretch(): Exit | null {
-    cpu.load();
-    let fuel = i32[FUEL];
+    let fuel = pausedFuel;
     const pause = Math.max(0, fuel - STRETCH);
-    let op = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
+    let op = pausedOp;
     try {
       for (;;) {
         fuel = (fuel - 1) | 0;
@@ -812,11 +815,19 @@ export function makeExecute(cpu: Cpu, code: CodeCache, tiers: Tiers): () => Exit
   }
 
   function pauseAt(next: Op, fuel: number): Exit | null {
+    if (fuel > 0) {
+      pausedOp = next;
+      pausedFuel = fuel;
+      return null;
+    }
     cpu.save(next.address, next.window, fuel);
-    return fuel <= 0 ? OUT_OF_FUEL : null;
+    return OUT_OF_FUEL;
   }
 
   return () => {
+    cpu.load();
+    pausedFuel = i32[FUEL];
+    pausedOp = code.at(i32[RIP_LOW], i32[RIP_LOW + 1]);
     cpu.resumedAt = i32[RIP_LOW];
     for (;;) {
       const exit = runStretch();
