@@ -178,3 +178,45 @@ describe('devices opened by the host', () => {
     expect(machine.kernel.findings).toEqual([]);
   });
 });
+
+describe('user programs', () => {
+  /** Remembers which process asked, and writes to the user buffer of a METHOD_NEITHER request in its context. */
+  const writer = (seen: number[]) =>
+    defineDriver(({ ntoskrnl, memory, cell }) => {
+      const device = cell();
+      const finish = (irp: IRP, status: number, information: number) => {
+        irps.complete(memory, irp.address, status, information);
+        ntoskrnl.IoCompleteRequest(irp, 0);
+        return status;
+      };
+      return {
+        DriverEntry(DriverObject) {
+          ntoskrnl.IoCreateDevice(DriverObject, 0, '\\Device\\Writer', 0x22, 0, false, device);
+          const accept = (_device: DEVICE_OBJECT, irp: IRP) => finish(irp, STATUS_SUCCESS, 0);
+          for (const major of [0, 2, 18]) DriverObject.MajorFunction.set(major, accept);
+          DriverObject.MajorFunction.set(14, (_device: DEVICE_OBJECT, irp: IRP) => {
+            seen.push(ntoskrnl.PsGetCurrentProcessId(), ntoskrnl.IoGetRequestorProcessId(irp));
+            ntoskrnl.ProbeForWrite(irp.UserBuffer, 4, 4);
+            memory.u32[irp.UserBuffer >> 2] = 0x1234;
+            return finish(irp, STATUS_SUCCESS, 4);
+          });
+          DriverObject.DriverUnload = () => ntoskrnl.IoDeleteDevice(device.value);
+          return STATUS_SUCCESS;
+        },
+      };
+    });
+
+  test('have memory of their own, which METHOD_NEITHER requests name (kernel/using-neither-buffered-nor-direct-i-o)', async () => {
+    const seen: number[] = [];
+    const machine = new Machine({ seed: 5 });
+    expect(await machine.load('writer', writer(seen))).toBe(STATUS_SUCCESS);
+    const program = machine.createProcess('program');
+    const device = await machine.openDevice('\\Device\\Writer', program);
+    const result = await device.ioctl(0x22_0003, new Uint8Array(0), 4);
+    expect([...result.data]).toEqual([0x34, 0x12, 0, 0]);
+    expect(seen).toEqual([program.id, program.id]);
+    expect(program.size).toBe(0);
+    await machine.stop();
+    expect(machine.kernel.findings).toEqual([]);
+  });
+});

@@ -27,6 +27,7 @@ export {
   NT_WARNING,
   type NTSTATUS,
   ntstatusName,
+  type Process,
 } from '../kernel/index.ts';
 export * from '../kernel/generated/constants/index.ts';
 export * from '../kernel/generated/structures/index.ts';

@@ -21,7 +21,9 @@ import {
   type NTSTATUS,
   ntstatusName,
   openDevice,
+  type Process,
   poolOf,
+  processesOf,
   registryOf,
   Seam,
   type SeamObserver,
@@ -270,13 +272,22 @@ export class Machine {
    * Opens a device as a user program does: `\\.\Name`, `\??\Name` or `\Device\Name`. The machine runs while the
    * host awaits the device or a request to it, also beside other calls that run the machine; while the host awaits
    * nothing else, virtual time passes from timer to timer.
+   * @param process the program that opens it; default: one program for everything that the host opens.
    * @throws NdisboxError DEVICE_NOT_OPENED with the status of the driver in its message.
    */
-  async openDevice(path: string): Promise<OpenedDevice> {
-    const handle = await this.#loop.runFor(openDevice(this.kernel, path));
+  async openDevice(path: string, process?: Process): Promise<OpenedDevice> {
+    const handle = await this.#loop.runFor(openDevice(this.kernel, path, process));
     const device = new OpenedDevice(handle, this.#loop, () => this.#devices.delete(device));
     this.#devices.add(device);
     return device;
+  }
+
+  /**
+   * Makes a user program: a process with memory of its own, which drivers reach while it is current. Drivers that asked
+   * are told of it. @throws NdisboxError TOO_MANY_PROCESSES
+   */
+  createProcess(name: string): Process {
+    return processesOf(this.kernel).create(name);
   }
 
   /** Runs until nothing is left to do but to wait for time, wires or the host. Virtual time does not pass. */

@@ -131,7 +131,9 @@ function build(kernel: Kernel, locals: RequestLocals, device: Address): boolean 
 
 /** Gives back what a request needed. */
 function release(kernel: Kernel, locals: RequestLocals): void {
-  if (locals.user !== 0) processesOf(kernel).owner.free(locals.user);
+  const { owner } = processesOf(kernel);
+  // A process that ended took its memory along.
+  if (locals.user !== 0 && owner.has(locals.user)) owner.free(locals.user);
   poolOf(kernel).free(locals.block, TAG);
 }
 
