@@ -1,6 +1,6 @@
 /** Bitmaps, single bits, byte order and random numbers. Implements their Rtl pages of wdm.h and ntifs.h. */
 
-import { type Address, type KernelMemory } from '../../memory/index.ts';
+import { type Address, FIRST_MAPPED_ADDRESS, type KernelMemory } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
 import { RTL_BITMAP } from '../generated/structures/index.ts';
 import type { Kernel } from '../kernel.ts';
@@ -14,19 +14,49 @@ const NOT_FOUND = 0xffff_ffff;
 
 /** Number of bits, never more than memory holds. */
 function sizeOf(memory: KernelMemory, map: Address): number {
-  return Math.min(memory.u32[(map + SizeOfBitMap) >> 2], (memory.size - bufferOf(memory, map)) * 8);
+  const buffer = bufferOf(memory, map);
+  // A wild buffer, or a header behind the end of memory, holds no bits.
+  if (buffer < FIRST_MAPPED_ADDRESS || buffer >= memory.size) return 0;
+  return Math.min(memory.u32[(map + SizeOfBitMap) >> 2] || 0, (memory.size - buffer) * 8);
 }
 const bufferOf = (memory: KernelMemory, map: Address): Address => memory.readPointer(map + Buffer);
 const bitAt = (memory: KernelMemory, buffer: Address, bit: number): number =>
   (memory.u8[buffer + (bit >>> 3)] >> (bit & 7)) & 1;
 
+/** How many bits are set in each byte. */
+const SET_BITS = Uint8Array.from({ length: 256 }, (_, byte) => {
+  let count = 0;
+  for (let rest = byte; rest !== 0; rest >>= 1) count += rest & 1;
+  return count;
+});
+
+/** Number of bits with this value from `start` on, up to `end`; whole bytes at once. */
+function runFrom(memory: KernelMemory, buffer: Address, start: number, end: number, value: number): number {
+  const full = value === 0 ? 0 : 0xff;
+  let bit = start;
+  while (bit < end) {
+    if ((bit & 7) === 0 && end - bit >= 8 && memory.u8[buffer + bit / 8] === full) bit += 8;
+    else if (bitAt(memory, buffer, bit) === value) bit++;
+    else break;
+  }
+  return bit - start;
+}
+
 function setRange(memory: KernelMemory, map: Address, start: number, count: number, value: number): void {
   const buffer = bufferOf(memory, map);
   const end = Math.min(start + count, sizeOf(memory, map));
-  for (let bit = start; bit < end; bit++) {
+  for (let bit = start; bit < end; ) {
+    // Whole bytes at once: a bitmap may be as large as memory.
+    if ((bit & 7) === 0 && end - bit >= 8) {
+      const bytes = Math.floor((end - bit) / 8);
+      memory.u8.fill(value === 0 ? 0 : 0xff, buffer + bit / 8, buffer + bit / 8 + bytes);
+      bit += bytes * 8;
+      continue;
+    }
     const mask = 1 << (bit & 7);
     if (value === 0) memory.u8[buffer + (bit >>> 3)] &= ~mask;
     else memory.u8[buffer + (bit >>> 3)] |= mask;
+    bit++;
   }
 }
 
@@ -34,15 +64,17 @@ function allAre(memory: KernelMemory, map: Address, start: number, count: number
   const size = sizeOf(memory, map);
   if (count === 0 || start >= size || count > size - start) return false;
   const buffer = bufferOf(memory, map);
-  for (let bit = start; bit < start + count; bit++) if (bitAt(memory, buffer, bit) !== value) return false;
-  return true;
+  return runFrom(memory, buffer, start, start + count, value) === count;
 }
 
 function countOf(memory: KernelMemory, map: Address, value: number): number {
   const buffer = bufferOf(memory, map);
-  let count = 0;
-  for (let bit = sizeOf(memory, map) - 1; bit >= 0; bit--) if (bitAt(memory, buffer, bit) === value) count++;
-  return count;
+  const size = sizeOf(memory, map);
+  const whole = Math.floor(size / 8);
+  let set = 0;
+  for (let at = buffer; at < buffer + whole; at++) set += SET_BITS[memory.u8[at]];
+  for (let bit = whole * 8; bit < size; bit++) set += bitAt(memory, buffer, bit);
+  return value === 0 ? Math.max(size - set, 0) : set;
 }
 
 /** The first run of `count` equal bits at or after the hint, else before it. */
@@ -52,10 +84,11 @@ function findRun(memory: KernelMemory, map: Address, count: number, hint: number
   if (count === 0) return from;
   const buffer = bufferOf(memory, map);
   const search = (start: number): number => {
-    let run = 0;
-    for (let bit = start; bit < size; bit++) {
-      run = bitAt(memory, buffer, bit) === value ? run + 1 : 0;
-      if (run === count) return bit - count + 1;
+    for (let bit = start; bit + count <= size; ) {
+      const run = runFrom(memory, buffer, bit, Math.min(size, bit + count), value);
+      if (run === count) return bit;
+      bit += run;
+      bit += runFrom(memory, buffer, bit, size, 1 - value);
     }
     return NOT_FOUND;
   };
