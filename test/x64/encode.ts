@@ -6,12 +6,10 @@
 import {
   type Form,
   OPERAND_ABSOLUTE_OFFSET,
-  OPERAND_FIXED_REGISTER,
   OPERAND_IMMEDIATE,
   OPERAND_IMMEDIATE_BYTE_SIGNED,
   OPERAND_IMMEDIATE_UNSIGNED,
   OPERAND_OPCODE_REGISTER,
-  OPERAND_REG,
   OPERAND_RELATIVE,
   OPERAND_RM,
   OPERAND_RM_MEMORY,
@@ -167,21 +165,4 @@ export function encode(form: Form, choice: EncodingChoice): number[] {
     if (width > 0) bytes.push(...littleEndian(choice.immediate, width));
   }
   return bytes;
-}
-
-/** Whether the reg field, the VEX prefix or the opcode names a general register of one byte. */
-export function hasByteRegister(form: Form): boolean {
-  return form.operands.some(
-    ({ kind, size }) =>
-      size === 1 &&
-      (kind === OPERAND_RM ||
-        kind === OPERAND_REG ||
-        kind === OPERAND_RM_REGISTER ||
-        kind === OPERAND_OPCODE_REGISTER),
-  );
-}
-
-/** Whether an operand is a register that the form fixes: cl, al, dx. */
-export function hasFixedRegister(form: Form): boolean {
-  return form.operands.some(({ kind }) => kind === OPERAND_FIXED_REGISTER);
 }
