@@ -29,7 +29,7 @@ function randomNumbers(seed: number): (below: number) => number {
 /** Whether objdump is there and knows x86-64, which on other hosts it may not. */
 function findObjdump(): boolean {
   try {
-    return execFileSync('objdump', ['-i'], { encoding: 'utf8', stdio: 'pipe' }).includes('i386:x86-64');
+    return execFileSync('objdump', ['-i'], { encoding: 'utf8', stdio: 'pipe' }).includes('x86-64');
   } catch {
     return false;
   }
