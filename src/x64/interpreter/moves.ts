@@ -13,7 +13,7 @@ import * as slots from './op.ts';
 const IMMEDIATE_SLOT = slots.IMMEDIATE_SLOT;
 
 export function makeMoves(cpu: Cpu) {
-  const { data, i32 } = cpu;
+  const { data } = cpu;
 
   function move2(op: Op, d: Address, s: Address): void {
     data.setInt16(d, s === IMMEDIATE_SLOT ? op.low : data.getInt16(s, true), true);
@@ -41,33 +41,10 @@ export function makeMoves(cpu: Cpu) {
     data.setInt32(d + 4, op.width === 8 ? cpu.addressHigh : 0, true);
   }
 
-  /** All 16 bytes, aligned or not. */
-  function move16(_op: Op, d: Address, s: Address): void {
-    const w0 = data.getInt32(s, true);
-    const w1 = data.getInt32(s + 4, true);
-    const w2 = data.getInt32(s + 8, true);
-    const w3 = data.getInt32(s + 12, true);
-    data.setInt32(d, w0, true);
-    data.setInt32(d + 4, w1, true);
-    data.setInt32(d + 8, w2, true);
-    data.setInt32(d + 12, w3, true);
-  }
-
-  function exclusiveOr16(_op: Op, d: Address, s: Address): void {
-    const to = d >> 2;
-    const from = s >> 2;
-    i32[to] ^= i32[from];
-    i32[to + 1] ^= i32[from + 1];
-    i32[to + 2] ^= i32[from + 2];
-    i32[to + 3] ^= i32[from + 3];
-  }
-
   return {
     move2,
     move1,
     signExtend4,
     loadAddress,
-    move16,
-    exclusiveOr16,
   };
 }

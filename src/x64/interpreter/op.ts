@@ -19,8 +19,6 @@ export type Handler = (cpu: Cpu, op: Op, destination: Address, source: Address) 
 export const ZERO_SLOT: Address = INTERPRETER_SCRATCH;
 /** Where an immediate operand lies while its instruction runs. */
 export const IMMEDIATE_SLOT: Address = INTERPRETER_SCRATCH + 0x10;
-/** Where a source operand is copied that is not aligned to its elements. */
-export const ALIGNED_SLOT: Address = INTERPRETER_SCRATCH + 0x20;
 /** Results that are made while the operands are still read. */
 export const RESULT_SLOT: Address = INTERPRETER_SCRATCH + 0x30;
 

@@ -5,7 +5,7 @@
 
 import type { Address } from '../../memory/index.ts';
 import type { Instruction } from '../instruction.ts';
-import { type Cpu, Fault, VECTOR_INVALID_OPCODE } from './cpu.ts';
+import type { Cpu } from './cpu.ts';
 import { type Handler, REGISTER_END } from './op.ts';
 
 /** Finds the handler of an instruction. */
@@ -15,21 +15,6 @@ export type Handlers = Readonly<Record<string, HandlerChoice>>;
 /** The same handler for every form. */
 export function always(handler: Handler): HandlerChoice {
   return () => handler;
-}
-
-/** One handler for each size of operand; those left out do not exist. */
-export function bySize(
-  one: Handler | null,
-  two: Handler | null,
-  four: Handler,
-  eight: Handler,
-): HandlerChoice {
-  return ({ size }) =>
-    size === 8 ? eight : size === 4 ? four : ((size === 2 ? two : one) ?? undefinedOpcode);
-}
-
-export function undefinedOpcode(): void {
-  throw new Fault(VECTOR_INVALID_OPCODE);
 }
 
 /** Low half of an operand, zero-extended where it is shorter. */
