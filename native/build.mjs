@@ -115,6 +115,7 @@ function buildDriver(name, variant, { include, libraries, work, out }) {
     '/dynamicbase',
     '/opt:ref,icf',
     '/release',
+    '/noimplib',
     '/Brepro',
     '/section:INIT,ERD',
     ...(guarded ? ['/guard:cf,nolongjmp'] : []),
