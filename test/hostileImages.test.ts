@@ -453,6 +453,86 @@ describe('any bytes as code', () => {
   });
 });
 
+describe('handlers of a miniport', () => {
+  /** NDIS_MINIPORT_DRIVER_CHARACTERISTICS of revision 2 for NDIS 6.20: header, versions; handlers follow. */
+  const CHARACTERISTICS = [0x8a, 2, 152, 0, 6, 20, 1, 0];
+  const FIRST_HANDLER = 0x18;
+  const UNLOAD_HANDLER = 0x28;
+
+  /** Registers a miniport all of whose handlers are what `handlers` leaves in rax; label `handler` is this code. */
+  function miniport(
+    handlers: (code: Assembler, rva: (section: string) => number) => void,
+    handler: number[],
+  ) {
+    return buildImage({
+      sections: [
+        {
+          name: '.text',
+          contents: (places) => {
+            const code = new Assembler(places, '.text');
+            code.bytes(0x48, 0x83, 0xec, 0x38).address('r9', places.section('.data'));
+            handlers(code, (section) => places.section(section));
+            for (let at = FIRST_HANDLER; at < 152; at += 8) {
+              if (at !== UNLOAD_HANDLER) code.bytes(0x49, 0x89, 0x81, at, 0, 0, 0); // mov [r9 + at], rax
+            }
+            code.labelAddress('rax', 'unload').bytes(0x49, 0x89, 0x41, UNLOAD_HANDLER);
+            // The fifth argument is where the handle goes; the context is NULL.
+            code.address('rax', places.section('.data') + 0x180).bytes(0x48, 0x89, 0x44, 0x24, 0x20);
+            code.bytes(0x45, 0x31, 0xc0).callImport('NdisMRegisterMiniportDriver');
+            code.bytes(0x48, 0x83, 0xc4, 0x38, 0xc3).label('unload').bytes(0xc3);
+            return code
+              .label('handler')
+              .bytes(...handler)
+              .done();
+          },
+        },
+        { name: '.data', contents: CHARACTERISTICS, size: 0x1000, flags: DATA },
+      ],
+      imports: { 'ndis.sys': ['NdisMRegisterMiniportDriver'] },
+    });
+  }
+
+  /** What adding an adapter ends with. */
+  async function adapterOf(image: Uint8Array): Promise<unknown> {
+    const machine = newMachine();
+    expect(await machine.load('bad', image)).toBe(0);
+    try {
+      return await machine.addAdapter('bad', { name: 'Ethernet 1' });
+    } catch (error) {
+      return error;
+    }
+  }
+
+  const nowhere: [what: string, address: bigint, code: number][] = [
+    ['free memory', 0xffff_8000_01e0_0000n, 0x50],
+    ['a small number', 0x1000n, 0x7e],
+    ['an address that cannot exist', 0x4141_4141_4141_4141n, 0x7e],
+    ['the end of the address space', -5n, 0x50],
+    ['an object of the kernel', 0xffff_8000_7000_0010n, 0x50],
+    ['a host function that is none', 0xffff_8000_7fff_0000n, 0x50],
+  ];
+  test.each(nowhere)('at %s', async (_, address, code) => {
+    const error = await adapterOf(miniport((a) => a.move('rax', address), []));
+    expect(error).toMatchObject({ code: 'BUG_CHECK', bugCheckCode: code });
+  });
+
+  const endings: [what: string, code: number[], outcome: unknown][] = [
+    ['returns whatever is in rax', [0xc3], false],
+    ['fails', [0xb8, 1, 0, 0, 0xc0, 0xc3], false],
+    ['returns STATUS_PENDING', [0xb8, 3, 1, 0, 0, 0xc3], false],
+    ['returns at DISPATCH_LEVEL', [0xb8, 2, 0, 0, 0, 0x44, 0x0f, 0x22, 0xc0, 0x31, 0xc0, 0xc3], false],
+    ['loops', [0xeb, 0xfe], { code: 'ENDLESS_LOOP' }],
+    ['loses its stack', [0x48, 0x31, 0xe4, 0xc3], { bugCheckCode: 0x7f }],
+    ['returns to nowhere', [0x58, 0xc3], { bugCheckCode: 0x7e }],
+    ['has a breakpoint', [0xcc], { bugCheckCode: 0x7e }],
+  ];
+  test.each(endings)('one that %s', async (_, code, outcome) => {
+    const got = await adapterOf(miniport((a) => a.labelAddress('rax', 'handler'), code));
+    if (typeof outcome === 'boolean') expect(got).toBe(outcome);
+    else expect(got).toMatchObject(outcome as object);
+  });
+});
+
 /** The status or the error that loading ends with. */
 async function outcomeOf(image: Uint8Array): Promise<unknown> {
   try {

@@ -13,6 +13,7 @@ import {
   type Driver,
   type DriverCallback,
   type Kernel,
+  LibraryObject,
   lowerIrql,
   type MachineCodeHandlers,
   type MachineCodeReport,
@@ -166,9 +167,13 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     );
   }
 
-  /** A host function is none of ours; a wild address is jumped to, and faults there as it would on Windows. */
+  /** What TypeScript registered is none of ours; a wild address is jumped to, and faults there as it would on Windows. */
   #leadsToCode(address: Address): boolean {
-    return address !== 0 && address < OBJECT_RANGE_START;
+    if (address < OBJECT_RANGE_START) return address !== 0;
+    const { callables, objects } = this.kernel.memory;
+    const held = objects.valueAt(address);
+    const ofTypeScript = held !== undefined && !(held instanceof LibraryObject);
+    return typeof callables.valueAt(address) !== 'function' && !ofTypeScript;
   }
 
   /** Whether an address lies in a page with machine code. */
