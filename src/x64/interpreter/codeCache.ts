@@ -48,7 +48,11 @@ export class CodeCache {
   readonly cpu: Cpu;
   readonly #decode: Decode;
   readonly #thresholds: HotThresholds;
-  readonly #pages: (CodePage | null)[];
+  /** For each page of memory its place in #pages; 0 where it holds no code. */
+  readonly #numbers: Int32Array;
+  readonly #pages: (CodePage | null)[] = [null];
+  /** Places of pages that were forgotten. */
+  readonly #free: number[] = [];
   /** By number: the host has one every 16 bytes. */
   readonly #callables: (Op | undefined)[] = [];
   /** Told when decoded or marked code is dropped. */
@@ -58,7 +62,7 @@ export class CodeCache {
     this.cpu = cpu;
     this.#decode = decode;
     this.#thresholds = thresholds;
-    this.#pages = Array.from({ length: cpu.memory.size / PAGE_SIZE }, () => null);
+    this.#numbers = new Int32Array(cpu.memory.size / PAGE_SIZE);
     cpu.pages?.watchers.push((first, count, change) => {
       cpu.forgetPages(first, count);
       if (change === 'allocated') this.forget(first * PAGE_SIZE, count * PAGE_SIZE);
@@ -70,7 +74,7 @@ export class CodeCache {
   at(low: number, high: number): Op {
     const at = low >>> 0;
     if (high !== KERNEL_WINDOW_HIGH || at >= this.cpu.memory.size) return this.#outside(at, high);
-    const ops = (this.#pages[at >>> 12] ?? this.#addPage(at >>> 12)).ops;
+    const ops = (this.#pageAt(at >>> 12) ?? this.#addPage(at >>> 12)).ops;
     return ops[at & 0xfff] ?? this.#add(ops, at);
   }
 
@@ -94,7 +98,7 @@ export class CodeCache {
   refill(op: Op): void {
     const { cpu } = this;
     for (let at = op.address; at < op.end; at++) {
-      const known = this.#pages[at >>> 12]?.bytes[at & 0xfff];
+      const known = this.#pageAt(at >>> 12)?.bytes[at & 0xfff];
       if (known !== cpu.u8[at] || !this.#isExecutable(at, 1)) {
         throw new Fault(VECTOR_CHANGED_CODE, 'execute', op.address, KERNEL_WINDOW_HIGH, op.end - op.address);
       }
@@ -106,7 +110,7 @@ export class CodeCache {
   mark(address: Address, size: number): void {
     const { u8 } = this.cpu;
     for (let at = address; at < address + size; at++) {
-      const page = this.#pages[at >>> 12] ?? this.#addPage(at >>> 12);
+      const page = this.#pageAt(at >>> 12) ?? this.#addPage(at >>> 12);
       page.marks[at & 0xfff] = 1;
       page.bytes[at & 0xfff] = u8[at];
     }
@@ -122,7 +126,7 @@ export class CodeCache {
   /** Machine code writes there, in pages that hold code. */
   written(address: Address, size: number): void {
     for (let at = address; at < address + size; at++) {
-      if (this.#pages[at >>> 12]?.marks[at & 0xfff] === 1) {
+      if (this.#pageAt(at >>> 12)?.marks[at & 0xfff] === 1) {
         this.invalidate(address, size);
         return;
       }
@@ -152,7 +156,7 @@ export class CodeCache {
 
   /** Other code lies there now, such as an image that was mapped anew: nothing of what was known counts. */
   forget(address: Address, size: number): void {
-    const last = Math.min((address + size - 1) >>> 12, this.#pages.length - 1);
+    const last = Math.min((address + size - 1) >>> 12, this.#numbers.length - 1);
     // Instructions before the range that reach into it.
     for (let at = Math.max(0, address - MAXIMUM_LENGTH + 1); at < address; at++) {
       const op = this.#pageAt(at >>> 12)?.ops[at & 0xfff];
@@ -164,7 +168,9 @@ export class CodeCache {
       page.ops.forEach((op) => {
         if (op !== undefined) this.#dropTo(op, CODE_UNDECODED);
       });
-      this.#pages[number] = null;
+      this.#pages[this.#numbers[number]] = null;
+      this.#free.push(this.#numbers[number]);
+      this.#numbers[number] = 0;
       this.cpu.forgetPages(number, 1);
       for (const watcher of this.watchers) watcher(number << 12, PAGE_SIZE);
     }
@@ -172,7 +178,7 @@ export class CodeCache {
 
   /** Makes an address an entry of translated code: `run` hands over when it reaches it. */
   addEntry(address: Address): void {
-    const page = this.#pages[address >>> 12] ?? this.#addPage(address >>> 12);
+    const page = this.#pageAt(address >>> 12) ?? this.#addPage(address >>> 12);
     const body = page.ops[address & 0xfff] ?? this.#add(page.ops, address);
     if (body.code === CODE_ENTRY) return;
     // Links from other instructions lead to this object, so it becomes the entry and its copy the instruction.
@@ -185,7 +191,7 @@ export class CodeCache {
 
   /** The address is an ordinary instruction again. */
   removeEntry(address: Address): void {
-    const page = this.#pages[address >>> 12];
+    const page = this.#pageAt(address >>> 12);
     const op = page?.ops[address & 0xfff];
     if (op?.code === CODE_ENTRY) this.#dropTo(op, this.#isWritable(address) ? CODE_UNDECODED : CODE_CHANGED);
   }
@@ -204,16 +210,18 @@ export class CodeCache {
   }
 
   #pageAt(number: number): CodePage | null {
-    return this.#pages[number] ?? null;
+    return number < this.#numbers.length ? this.#pages[this.#numbers[number]] : null;
   }
 
   #addPage(number: number): CodePage {
     const page: CodePage = {
-      ops: Array.from({ length: PAGE_SIZE }),
+      ops: Array<Op | undefined>(PAGE_SIZE),
       marks: new Uint8Array(PAGE_SIZE),
       bytes: new Uint8Array(PAGE_SIZE),
     };
-    this.#pages[number] = page;
+    const place = this.#free.pop() ?? this.#pages.length;
+    this.#pages[place] = page;
+    this.#numbers[number] = place;
     // Writes to the page are looked at from now on.
     this.cpu.forgetPages(number, 1);
     return page;
