@@ -20,6 +20,8 @@ export const DATA_REGISTER = 12;
 export const EDGE_REGISTER = 13;
 export const WILD_REGISTER = 14;
 const COUNTERS = [5, 15];
+/** Address of a function of the host, in the kernel window. */
+export const HOST_FUNCTION = 0x7800_0040;
 
 /** A source of numbers: 0 to before `limit`. */
 export type Random = (limit: number) => number;
@@ -70,7 +72,12 @@ export class RandomCode {
     // Home for spills, so that the frame is used; 8 more keep the stack aligned to 16.
     this.#emit(0x53, 0x48, 0x83, 0xec, 0x40);
     this.#items(length, 0);
-    this.#emit(0x48, 0x83, 0xc4, 0x40, 0x5b, 0xc3);
+    this.#emit(0x48, 0x83, 0xc4, 0x40, 0x5b);
+    // Some end with a tail call.
+    if (this.#random(4) === 0) {
+      this.#loadTarget();
+      this.#emit(0xff, 0xe0);
+    } else this.#emit(0xc3);
     return this.bytes;
   }
 
@@ -92,6 +99,7 @@ export class RandomCode {
       if (kind === 0 && depth < 3) this.#if(depth);
       else if (kind === 1 && this.#loops < 2 && depth < 3) this.#loop(depth);
       else if (kind === 2 && this.#options.callees.length > 0) this.#call();
+      else if (kind === 3 && this.#random(2) === 0) this.#string();
       else if (kind < 10 && this.#options.vectors === true) this.#vector();
       else this.#instruction();
     }
@@ -135,7 +143,41 @@ export class RandomCode {
     this.#defined = (this.#defined & CF) | (ALL & ~CF);
   }
 
+  /** rax becomes the address of a function of the program or of the host. */
+  #loadTarget(): void {
+    const { callees } = this.#options;
+    if (callees.length === 0 || this.#random(3) === 0) {
+      this.#emit(0x48, 0xb8);
+      this.#emit32(HOST_FUNCTION);
+      this.#emit32(0xffff8000);
+    } else {
+      this.#emit(0x48, 0x8d, 0x05);
+      this.#emit32(this.#pick(callees) - (this.#origin + this.bytes.length + 4));
+    }
+  }
+
+  /** rep movs or stos from and to places that may overlap. */
+  #string(): void {
+    this.#emit(0x49, 0x8d, 0x7c, 0x24, this.#random(128));
+    if (this.#random(2) === 0) this.#emit(0x49, 0x8d, 0x74, 0x24, this.#random(128));
+    else this.#emit(0x49, 0x8d, 0x75, this.#random(256));
+    this.#emit(0xb9);
+    this.#emit32(this.#pick([0, 1, 3, 16, 40]));
+    this.#emit(...this.#pick([[], [0x66], [0x48]]));
+    // The operand size prefixes come before and after rep.
+    const last = this.bytes[this.bytes.length - 1];
+    if (last === 0x48) this.bytes.splice(-1, 1, 0xf3, 0x48);
+    else this.#emit(0xf3);
+    this.#emit(this.#pick([0xa4, 0xa5, 0xaa, 0xab]));
+  }
+
   #call(): void {
+    if (this.#random(2) === 0) {
+      this.#loadTarget();
+      this.#emit(0xff, 0xd0);
+      this.#defined = 0;
+      return;
+    }
     const target = this.#pick(this.#options.callees);
     this.#emit(0xe8);
     this.#emit32(target - (this.#origin + this.bytes.length + 4));

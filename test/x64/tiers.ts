@@ -12,7 +12,14 @@ import {
   STATE_RIP,
   STATE_XMM,
 } from '../../src/x64/index.ts';
-import { DATA_REGISTER, EDGE_REGISTER, RandomCode, randomFrom, WILD_REGISTER } from './randomCode.ts';
+import {
+  DATA_REGISTER,
+  EDGE_REGISTER,
+  HOST_FUNCTION,
+  RandomCode,
+  randomFrom,
+  WILD_REGISTER,
+} from './randomCode.ts';
 
 const CODE = 0x10_0000;
 const DATA = 0x20_0000;
@@ -22,15 +29,26 @@ const MEMORY_SIZE = 0x80_0000;
 /** Distance of the functions of a program. */
 const FUNCTION = 0x4000;
 
-const host: EngineHost = {
-  call: () => 2,
-  readIrql: () => 0,
-  writeIrql: () => 0,
-  readPort: () => 0,
-  writePort: () => {},
-  translate: () => -1,
-  readTimestamp: () => 0,
-};
+/** A host with one function: it gives the number of its call and may want to stop. */
+function makeHost(memory: KernelMemory): EngineHost {
+  const { i32 } = memory;
+  let calls = 0;
+  return {
+    call: (target) => {
+      if (target !== HOST_FUNCTION) return 2;
+      i32[STATE_GENERAL >> 2] = ++calls;
+      i32[(STATE_GENERAL >> 2) + 1] = i32[(STATE_GENERAL >> 2) + 2];
+      i32[(STATE_GENERAL >> 2) + 4] ^= calls;
+      return 0;
+    },
+    readIrql: () => 0,
+    writeIrql: () => 0,
+    readPort: () => 0,
+    writePort: () => {},
+    translate: () => -1,
+    readTimestamp: () => 0,
+  };
+}
 
 interface Setup {
   readonly memory: KernelMemory;
@@ -50,7 +68,7 @@ export function makeEngine(translate: boolean, memorySafety = false): Setup {
   shadow?.forbid(DATA + 0x240, 0x10, 'freedBlock');
   shadow?.allow(DATA + 0x260, 21);
   shadow?.forbid(DATA + 0x260 + 21, 0x20, 'redZone');
-  const engine = new Engine(memory, host, {
+  const engine = new Engine(memory, makeHost(memory), {
     pages,
     translate,
     thresholds: { calls: 1, loops: 2 },
@@ -135,6 +153,49 @@ function differences(left: Buffer, right: Buffer): string {
   return found.join(', ');
 }
 
+/** Runs a loop of one block over memory: `step` bytes a round from both addresses. Throws where the tiers differ. */
+export function compareWalk(
+  from: number,
+  to: number,
+  step: number,
+  rounds: number,
+  fuel: number,
+  safe: boolean,
+): Exit {
+  const setups = [makeEngine(false, safe), makeEngine(true, safe)];
+  for (const setup of setups) {
+    load(setup, 1, 1, false, false);
+    const { u8, i32 } = setup.memory;
+    const origin = CODE + FUNCTION;
+    // again: mov eax, [r12]; mov [r13 + 0x10], eax; add r12, step; add r13, step; dec rcx; jnz again; ret
+    const code = [
+      0x41,
+      0x8b,
+      0x04,
+      0x24,
+      0x41,
+      0x89,
+      0x45,
+      0x10,
+      0x49,
+      0x83,
+      0xc4,
+      step,
+      0x49,
+      0x83,
+      0xc5,
+      step,
+    ];
+    u8.set([...code, 0x48, 0xff, 0xc9, 0x75, 0x100 - code.length - 5, 0xc3], origin);
+    u8.set([0xe8, origin - CODE - 5, (origin - CODE - 5) >> 8, 0, 0, 0xcc], CODE);
+    i32[(STATE_GENERAL + DATA_REGISTER * 8) >> 2] = DATA + from;
+    i32[(STATE_GENERAL + EDGE_REGISTER * 8) >> 2] = DATA + to;
+    i32[(STATE_GENERAL + 8) >> 2] = rounds;
+    i32[(STATE_GENERAL + 12) >> 2] = 0;
+  }
+  return compareRuns(setups[0], setups[1], fuel);
+}
+
 function ripOf({ memory }: Setup): string {
   return (memory.i32[STATE_RIP >> 2] >>> 0).toString(16);
 }
@@ -154,7 +215,11 @@ export function compare(
   const interpreted = makeEngine(false, safe);
   const translated = makeEngine(true, safe);
   for (const each of [interpreted, translated]) load(each, seed, length, faults, vectors);
-  for (let slice = 0; slice < 60; slice++) {
+  return compareRuns(interpreted, translated, fuel);
+}
+
+function compareRuns(interpreted: Setup, translated: Setup, fuel: number): Exit {
+  for (let slice = 0; slice < (fuel > 1000 ? 3 : 60); slice++) {
     const exits = [interpreted, translated].map((each) => {
       each.memory.i32[STATE_FUEL >> 2] = fuel;
       return each.engine.run();

@@ -257,6 +257,7 @@ function findLive(
       // Every block may leave at its end, for want of fuel or because the code goes on elsewhere.
       let live = exitSetOf(facts.dirtyOut);
       if (facts.block.terminator.kind === 'return') live |= (facts.dirtyOut & summary.writes) | RAX_BIT;
+      if (facts.block.terminator.kind === 'indirect') live |= PASSED;
       for (const next of facts.successors) live |= blocks[next].liveIn;
       facts.liveOut = live;
       for (let at = facts.steps.length - 1; at >= 0; at--) {

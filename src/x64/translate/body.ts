@@ -132,6 +132,13 @@ export class Body {
     this.code.byte(0);
   }
 
+  /** The same as a tail call. */
+  returnCallIndirect(type: number): void {
+    this.code.byte(op.returnCallIndirect);
+    this.code.u32(type);
+    this.code.byte(0);
+  }
+
   /** The function as an entry of the code section. */
   finish(): Code {
     const head = new Code();

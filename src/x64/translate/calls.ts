@@ -362,28 +362,42 @@ function returnElsewhere(e: Emitter): void {
 }
 
 /**
- * An indirect jump. To a function of the host, where the stack is as at the entry: a tail call, as import thunks and
- * the last calls of functions are; the host returns to the unit's caller. Any other is left to the interpreter.
+ * An indirect jump where the stack is as at the entry: a tail call of a function of the host, as import thunks and the
+ * last calls of functions are, or of a translated one. Any other is left to the interpreter.
  */
 export function indirectJump(e: Emitter): void {
   const { body, analysis, facts } = e;
-  if (analysis.unit.isLoop || e.stackOffset !== 0) {
+  const { instructions } = facts.block;
+  const [operand] = instructions[instructions.length - 1].operands;
+  if (analysis.unit.isLoop || e.stackOffset !== 0 || operand === undefined || operand.size !== 8) {
     returnElsewhere(e);
     return;
   }
-  const { instructions } = facts.block;
   // The jump itself counts only once it is done.
   e.pending--;
-  e.pushOperand(instructions[instructions.length - 1].operands[0], ADDRESS);
+  e.pushOperand(operand, ADDRESS);
   body.set(TARGET);
   checkWindow(e);
-  pushIsCallable(e);
-  body.op(op.i32Eqz);
-  e.leaveIf();
   pushIsLast(e);
   e.leaveIf();
+  pushIsCallable(e);
+  body.open(op.if);
+  tailCallHost(e);
+  body.close();
+  pushElement(e);
+  body.set(SCRATCH32);
   e.spend(e.pending + 1);
-  e.storeRegisters(e.step.dirty | RSP_BIT);
+  e.storeRegisters(facts.dirtyOut & ~RSP_BIT);
+  pushParameters(e, PASSED);
+  body.get(SCRATCH32);
+  body.returnCallIndirect(TYPE_GUEST);
+}
+
+/** The host function returns to the caller of this one. */
+function tailCallHost(e: Emitter): void {
+  const { body, facts } = e;
+  e.spend(e.pending + 1);
+  e.storeRegisters(facts.dirtyOut | RSP_BIT);
   askHost(e);
   // Without fuel the caller would take the result for a reason; the engine pops and goes on there.
   body.i32(0);
@@ -394,9 +408,9 @@ export function indirectJump(e: Emitter): void {
   body.open(op.if);
   returnToPop(e);
   body.close();
-  e.loadRegisters(RAX_BIT);
   body.get(FUEL);
-  body.get(RAX);
+  body.i32(0);
+  body.memory(op.i64Load, stateOf(RAX));
   body.op(op.return);
 }
 

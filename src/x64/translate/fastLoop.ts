@@ -109,7 +109,8 @@ export function isSteady(operand: MemoryOperand, steady: number): boolean {
 function steadyRegisters(facts: BlockFacts): number | null {
   let steady = 0xffff;
   for (const { instruction, action, effects } of facts.steps) {
-    if (action !== 'native') return null;
+    // Repeated instructions take as much fuel as they have elements.
+    if (action !== 'native' || instruction.repeat !== 'none') return null;
     const probe = Array.from({ length: 16 }, () => 0);
     for (let register = 0; register < 16; register++) {
       if (((effects.writes >> register) & 1) === 0) continue;

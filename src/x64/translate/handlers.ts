@@ -7,10 +7,11 @@ import { ARITHMETIC, canDoArithmetic } from './arithmetic.ts';
 import { BITS, canDoBits } from './bits.ts';
 import type { Handler } from './emitter.ts';
 import { canDoStack, STACK } from './stack.ts';
+import { canDoStrings, STRINGS } from './strings.ts';
 import { canDoVectors, VECTORS } from './vectors.ts';
 
 const BY_NUMBER: readonly (Handler | undefined)[] = OPERATIONS.map(
-  ({ name }) => ARITHMETIC[name] ?? BITS[name] ?? STACK[name] ?? VECTORS.get(name),
+  ({ name }) => ARITHMETIC[name] ?? BITS[name] ?? STACK[name] ?? STRINGS[name] ?? VECTORS.get(name),
 );
 
 export function handlerOf(instruction: Instruction): Handler | undefined {
@@ -30,6 +31,7 @@ export function actionOf(instruction: Instruction): Action {
   if (CONTROL.has(operation)) return 'native';
   if (handlerOf(instruction) === undefined) return 'step';
   if (operation in STACK) return canDoStack(instruction) ? 'native' : 'step';
+  if (operation in STRINGS) return canDoStrings(instruction) ? 'native' : 'step';
   if (VECTORS.has(operation)) return canDoVectors(instruction) ? 'native' : 'step';
   if (!canDoArithmetic(instruction)) return 'step';
   return canDoBits(instruction) ? 'native' : 'step';
