@@ -51,12 +51,19 @@ describe.each(VARIANTS)('workshop, %s', (variant) => {
 
     test('filters, handlers and blocks run in their order, after calls and after faults', async () => {
       expect(await exercise(EXCEPTIONS)).toEqual([
-        ...[0, 1, STATUS_TOO_LATE],
+        0,
+        1,
+        STATUS_TOO_LATE,
         // The inner filter declines, the outer one accepts; then the block in between, then the handler.
-        ...[11, 10, 20, STATUS_NOT_FOUND],
-        ...[STATUS_ACCESS_VIOLATION, 2],
+        11,
+        10,
+        20,
+        STATUS_NOT_FOUND,
+        STATUS_ACCESS_VIOLATION,
+        2,
         STATUS_UNSUCCESSFUL,
-        ...[14, STATUS_INTEGER_DIVIDE_BY_ZERO],
+        14,
+        STATUS_INTEGER_DIVIDE_BY_ZERO,
       ]);
       await finish();
     });
@@ -81,8 +88,16 @@ describe.each(VARIANTS)('workshop, %s', (variant) => {
 
     test('keys and values come and go', async () => {
       expect(await exercise(REGISTRY)).toEqual([
-        ...[0, 1, 0, 0, 4, 42, 0],
-        ...[STATUS_OBJECT_NAME_NOT_FOUND, 0, STATUS_OBJECT_NAME_NOT_FOUND],
+        0,
+        1,
+        0,
+        0,
+        4,
+        42,
+        0,
+        STATUS_OBJECT_NAME_NOT_FOUND,
+        0,
+        STATUS_OBJECT_NAME_NOT_FOUND,
       ]);
       await finish();
     });
