@@ -9,7 +9,6 @@ import {
   APC_LEVEL,
   type CallbackDeclaration,
   DISPATCH_LEVEL,
-  DPC_WATCHDOG_VIOLATION,
   type Driver,
   type DriverCallback,
   type Kernel,
@@ -52,7 +51,10 @@ import {
 } from '../x64/index.ts';
 import { Convention } from './convention.ts';
 import { engineFault } from './engineFaults.ts';
+import { type Entry, gathered } from './entry.ts';
+import { GuestTime } from './guestTime.ts';
 import { describeViolation } from './memorySafety.ts';
+import { SpinGuard } from './spinGuard.ts';
 import { type Leave, type Strand, StrandPool } from './strand.ts';
 import { StrandExceptions } from './strandExceptions.ts';
 import { HostFunction, plainFunction } from './thunks.ts';
@@ -80,19 +82,8 @@ export interface MachineCodeParts {
   readonly spinLimit?: number | undefined;
 }
 
-/** Instructions between two looks at other work. */
-const SLICE = 100_000;
-/** The shortest and longest slice with several processors: the seed chooses where they interleave. */
-const SHORTEST_SLICE = 200;
-const LONGEST_SLICE = 20_000;
 /** With `exploreAccesses`, one in so many accesses to memory that others may see lets another processor run first. */
 const ACCESSES_PER_PREEMPTION = 16;
-/** Instructions that count as one unit of 100 ns of machine time: a processor of 3 GHz at one per cycle or so. */
-const INSTRUCTIONS_PER_UNIT = 256;
-/** Instructions without a call of the host after which a loop counts as endless, unless the machine says otherwise. */
-const SPIN_LIMIT = 2_000_000_000;
-/** Machine time at DISPATCH_LEVEL after which the watchdog of DPCs stops Windows: 20 s in units of 100 ns. */
-const WATCHDOG_LIMIT = 200_000_000;
 /** Places of a call stack that the pool keeps for each block. */
 const STACK_TEXT_FRAMES = 6;
 const WORD_FUEL = STATE_FUEL >> 2;
@@ -124,12 +115,8 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   /** What the strand that stopped waits for. */
   #awaited: Promise<unknown> | null = null;
   #awaitedResult: ValueKind = 'none';
-  /** Fuel when machine time was last brought up to date. */
-  #fuelMark = 0;
-  #instructions = 0;
-  /** Instructions since the host's event loop was let run. */
-  #sinceHost = 0;
-  #slice = 0;
+  readonly #time: GuestTime;
+  readonly #spinning: SpinGuard;
   /** Machine code has just called, and nothing else has since. */
   #calling = false;
   readonly #plain = new WeakMap<AnyFunction, HostFunction>();
@@ -141,6 +128,8 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     this.#engine = parts.createEngine(this);
     this.#strands = new StrandPool(parts.kernel.memory, pagesOf(parts.kernel), shadowOf(parts.kernel));
     this.#back = parts.kernel.memory.callables.addressOf(new ReturnMark(), 'kernel');
+    this.#time = new GuestTime(parts.kernel);
+    this.#spinning = new SpinGuard(parts.kernel, parts.spinLimit, () => this.#whereNow());
     this.exceptions = new StrandExceptions(parts.kernel, parts.images ?? { imageAt: () => null }, this.#back);
   }
 
@@ -297,7 +286,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     memory.i32[STATE_FLAGS >> 2] = DEFAULT_FLAGS;
     memory.i32[STATE_MXCSR >> 2] = DEFAULT_MXCSR;
     this.#setProcessor();
-    if (this.#current === null) this.#refuel();
+    if (this.#current === null) this.#time.refuel();
   }
 
   /** gs: is the KPCR of the processor that runs. */
@@ -312,26 +301,6 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     const wild = address < FIRST_MAPPED_ADDRESS || isOpaque(address);
     memory.i32[WORD_RIP] = wild ? lowHalfOf(memory, address) : address;
     memory.i32[WORD_RIP + 1] = wild ? highHalfOf(memory, address) : KERNEL_WINDOW_HIGH;
-  }
-
-  #refuel(): void {
-    const { random, scheduler, memory } = this.kernel;
-    const several = scheduler.processors.length > 1;
-    const slice = several ? SHORTEST_SLICE + random.below(LONGEST_SLICE - SHORTEST_SLICE) : SLICE;
-    memory.i32[WORD_FUEL] = slice;
-    this.#fuelMark = slice;
-    this.#slice = slice;
-  }
-
-  /** Lets machine time pass for the instructions that ran since the last look. */
-  #passTime(): void {
-    const fuel = this.kernel.memory.i32[WORD_FUEL];
-    this.#instructions += this.#fuelMark - fuel;
-    this.#fuelMark = fuel;
-    if (this.#instructions < INSTRUCTIONS_PER_UNIT) return;
-    const units = Math.floor(this.#instructions / INSTRUCTIONS_PER_UNIT);
-    this.#instructions -= units * INSTRUCTIONS_PER_UNIT;
-    this.kernel.clock.advance(units);
   }
 
   /** Runs a strand from its registers to the end of its activation, or until it has to wait. */
@@ -377,7 +346,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       this.#strands.restore(strand);
       this.#current = strand;
       this.#setProcessor();
-      this.#refuel();
+      this.#time.refuel();
       prepare();
       const left = this.#run(strand);
       if (left === 'returned') {
@@ -424,14 +393,14 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
         this.exceptions.raise(strand, error);
         continue;
       }
-      this.#passTime();
+      this.#time.pass();
       switch (exit.kind) {
         case 'stopped':
           this.exceptions.stopped();
           return this.#leave;
         case 'fuel': {
-          this.#checkSpinning(strand);
-          this.#refuel();
+          this.#spinning.check(strand, this.#time.slice);
+          this.#time.refuel();
           const left = this.#letOthersRun(strand);
           if (left !== null) return left;
           break;
@@ -459,46 +428,6 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     kernel.scheduler.dpcs.preemptionPoint();
     this.#resumeOuter(strand);
     return null;
-  }
-
-  /** Code that keeps all others from running, or goes round without a call, does so for a bounded time only. */
-  #checkSpinning(strand: Strand): void {
-    const { kernel } = this;
-    const raised = kernel.irql >= DISPATCH_LEVEL;
-    strand.spinning += this.#slice;
-    strand.holding = raised || strand.synchronous ? strand.holding + this.#slice : 0;
-    this.#sinceHost += this.#slice;
-    if (this.#sinceHost >= SLICE) {
-      this.#sinceHost = 0;
-      kernel.scheduler.hostIsDue = true;
-    }
-    if (raised) this.#checkWatchdog(strand);
-    else strand.raisedSince = -1;
-    const limit = this.#parts.spinLimit ?? SPIN_LIMIT;
-    if (strand.spinning < limit && strand.holding < limit) return;
-    const without = strand.spinning < limit ? 'letting anything else run' : 'a call';
-    const text = `${strand.name} ran ${limit / 1e6} million instructions without ${without} and spins at ${this.#whereNow()}`;
-    if (raised) {
-      kernel.bugCheck(
-        DPC_WATCHDOG_VIOLATION,
-        [0, 0, 0, 0],
-        `${text} at IRQL ${kernel.irql}; wait for an event instead of a flag`,
-      );
-    }
-    throw new NdisboxError('ENDLESS_LOOP', `${text}; wait for an event instead of a flag`);
-  }
-
-  /** Code that stays at DISPATCH_LEVEL, whatever it calls there, keeps the processor from everything else. */
-  #checkWatchdog(strand: Strand): void {
-    const { kernel } = this;
-    if (strand.raisedSince === -1) strand.raisedSince = kernel.clock.now;
-    const time = kernel.clock.now - strand.raisedSince;
-    if (time < WATCHDOG_LIMIT) return;
-    kernel.bugCheck(
-      DPC_WATCHDOG_VIOLATION,
-      [1, 0, 0, 0],
-      `${strand.name} stayed at IRQL ${kernel.irql} for ${time / 1e7} seconds, now at ${this.#whereNow()}; lower the IRQL between pieces of work`,
-    );
   }
 
   /** Where machine code is, for people; where it is about to call the host, the place of the call too. */
@@ -564,7 +493,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   // What follows is what machine code reaches: see EngineHost.
 
   call(target: Address): CallOutcome {
-    this.#passTime();
+    this.#time.pass();
     const value = this.kernel.memory.callables.valueAt(target);
     if (value instanceof HostFunction) return this.#callHost(value);
     if (value instanceof ReturnMark) {
@@ -663,8 +592,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
 
   /** One tick an instruction, in step with machine time. */
   readTimestamp(): number {
-    this.#passTime();
-    return this.kernel.clock.now * INSTRUCTIONS_PER_UNIT + this.#instructions;
+    return this.#time.timestamp();
   }
 
   translate(low: number, high: number, size: number, access: Access): Address {
@@ -703,63 +631,6 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       inImage: this.#parts.images === undefined || this.#parts.images.imageAt(rip) !== null,
     });
     kernel.bugCheck(code, parameters, `${strand.name}: ${text}`);
-  }
-}
-
-/** A function of a driver in machine code. */
-interface Entry {
-  readonly address: Address;
-  readonly kinds: readonly ValueKind[];
-  readonly result: ValueKind;
-  readonly name: string;
-  readonly driver: Driver;
-  readonly declaration: CallbackDeclaration<unknown>;
-}
-
-/**
- * A function that hands its arguments over as a list: the same list at each call, because they are in registers before
- * anything else can call. Gathering them anew would cost an allocation per packet.
- */
-function gathered(count: number, enter: (args: readonly unknown[]) => unknown): AnyFunction {
-  const args: unknown[] = Array.from({ length: count }, () => 0);
-  switch (count) {
-    case 1:
-      return (a) => {
-        args[0] = a;
-        return enter(args);
-      };
-    case 2:
-      return (a, b) => {
-        args[0] = a;
-        args[1] = b;
-        return enter(args);
-      };
-    case 3:
-      return (a, b, c) => {
-        args[0] = a;
-        args[1] = b;
-        args[2] = c;
-        return enter(args);
-      };
-    case 4:
-      return (a, b, c, d) => {
-        args[0] = a;
-        args[1] = b;
-        args[2] = c;
-        args[3] = d;
-        return enter(args);
-      };
-    case 5:
-      return (a, b, c, d, e) => {
-        args[0] = a;
-        args[1] = b;
-        args[2] = c;
-        args[3] = d;
-        args[4] = e;
-        return enter(args);
-      };
-    default:
-      return (...given) => enter(given);
   }
 }
 
