@@ -29,6 +29,15 @@ function mean(values: ReadonlyMap<string, number>): number {
   return Math.exp(counted.reduce((sum, each) => sum + each, 0) / counted.length);
 }
 
+const interpreted = new Guest(workloads, { translate: false, memorySafety: false });
+let instructions = 0;
+const start = performance.now();
+for (const name of ['checksum', 'lookUp', 'crc32', 'parsePackets'])
+  instructions += interpreted.repeat(name, 100);
+console.log(
+  `interpreter: ${(((performance.now() - start) * 1e6) / instructions).toFixed(1)} ns an instruction`,
+);
+
 const plain = new Guest(workloads, { translate: true, memorySafety: false });
 const safe = new Guest(workloads, { translate: true, memorySafety: true });
 const ratios = {
@@ -63,15 +72,6 @@ function print(
   });
   console.log(`${name.padEnd(16)}${native.padStart(9)}${columns.join('  ')}`);
 }
-
-const interpreted = new Guest(workloads, { translate: false, memorySafety: false });
-let instructions = 0;
-const start = performance.now();
-for (const name of ['checksum', 'lookUp', 'crc32', 'parsePackets'])
-  instructions += interpreted.repeat(name, 100);
-console.log(
-  `interpreter: ${(((performance.now() - start) * 1e6) / instructions).toFixed(1)} ns an instruction`,
-);
 
 // The first translation also warms the translator up; the last of many is what a large image sees.
 let best = Number.POSITIVE_INFINITY;
