@@ -449,7 +449,7 @@ describe('any bytes as code', () => {
         const bytes = pieces.flatMap((part) => Array.from(part));
         expectNoFailureOfTheHost(await outcomeOf(driver((a) => a.bytes(...bytes))));
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     );
   });
 });
@@ -546,7 +546,7 @@ describe('a real driver with bits changed anywhere behind its headers', () => {
         for (const { at, bit } of changes) image[at] ^= 1 << bit;
         expectNoFailureOfTheHost(await outcomeOf(image));
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 });
