@@ -6,8 +6,10 @@
 
 #include "ndisbox/generated/ndis/constants.h"
 #include "ndisbox/generated/ndis/enumerations.h"
+#include "ndisbox/ndis/types.h"
 #include "ndisbox/generated/ndis/names.h"
 #include "ndisbox/generated/ndis/callbacks.h"
+#include "ndisbox/ndis/roles.h"
 #include "ndisbox/generated/ndis/structures.h"
 #include "ndisbox/generated/ndis/functions.h"
 #include "ndisbox/ndis/services.h"

@@ -30,6 +30,7 @@ const memberTypes: ReadonlySet<string> = new Set(
 export function cleanType(type: string): string {
   return type
     .replace(/\b_\w+_\b(\s*\([^)]*\))?/g, (text) => (/^_[A-Z][A-Z0-9_]*$/.test(text) ? text : ''))
+    .replace(/\bIN(?=P[A-Z])/, '')
     .replace(/\b(IN|OUT|OPTIONAL|CONST)\b/g, (word) => (word === 'CONST' ? 'const' : ''))
     .replace(/\s+/g, ' ')
     .trim();

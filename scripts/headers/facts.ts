@@ -11,10 +11,17 @@ import {
 
 export type { ConstantFact, DdiEntry, Layout };
 
+/**
+ * Structures whose members all exist since the structure does, though the facts date some of them later: drivers for
+ * that version use them.
+ */
+const WHOLE_FROM_THE_START: ReadonlySet<string> = new Set(['NDIS_NET_BUFFER_LIST_FILTERING_INFO']);
+
 /** NDIS 5.x is not in these headers: its structures come from the older headers alone. */
 export const layouts: readonly Layout[] = allLayouts
   .filter((layout) => !(layout.from === 'mingw' && layout.header === 'ndis.h'))
-  .map(withNewer);
+  .map(withNewer)
+  .map(withEarlier);
 
 /** Members that only the newest headers have stand apart in the facts; they are flags. */
 function withNewer(layout: Layout): Layout {
@@ -24,6 +31,11 @@ function withNewer(layout: Layout): Layout {
     ...layout,
     members: [...layout.members, ...newer.map((member) => ({ ...member, type: 'ULONG' }))],
   };
+}
+
+function withEarlier(layout: Layout): Layout {
+  if (!WHOLE_FROM_THE_START.has(layout.name)) return layout;
+  return { ...layout, members: layout.members.map((member) => ({ ...member, since: undefined })) };
 }
 
 const LEGACY_GROUPS = new Set([

@@ -1,6 +1,7 @@
 /** Functions that drivers import: what ndisbox declares and what else the reference documents. */
 
 import { declarations } from '../coverage/declared.ts';
+import { ddiEntries } from '../coverage/facts.ts';
 import { type Signature, signatureText } from './callbacks.ts';
 import { readEntries } from './facts.ts';
 import { handwritten } from './handwritten.ts';
@@ -29,7 +30,41 @@ const KERNEL_FAMILIES: readonly (readonly [RegExp, string])[] = [
 const C_LIBRARY =
   /^(mem(cmp|cpy|move|set)|str\w+|wcs\w+|_?v?sn?printf|_?vsnprintf|_strupr|_wcsicmp|towlower|sprintf)$/;
 
-const NDIS_LEFT_OUT: ReadonlySet<string> = new Set(['undocumented-export', 'legacy-5x']);
+/**
+ * Types of C where the declaration has the types of what a TypeScript driver gives: constant data, the objects that
+ * pointers to pointers are for.
+ */
+const C_TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  IoCreateDevice: { DeviceObject: 'PDEVICE_OBJECT *' },
+  WdmlibIoCreateDeviceSecure: { DefaultSDDLString: 'PCUNICODE_STRING', DeviceClassGuid: 'LPCGUID' },
+  RtlAssert: {
+    VoidFailedAssertion: 'PVOID',
+    VoidFileName: 'PVOID',
+    MutableMessage: 'PCHAR',
+  },
+  RtlCompareMemory: { Source1: 'const VOID *', Source2: 'const VOID *' },
+  RtlCopyMemoryNonTemporal: { Source: 'const VOID *' },
+  RtlStringFromGUID: { Guid: 'const GUID *' },
+  RtlGetVersion: { lpVersionInformation: 'PRTL_OSVERSIONINFOW' },
+  RtlVerifyVersionInfo: { VersionInfo: 'PRTL_OSVERSIONINFOEXW' },
+  RtlQueryRegistryValues: { QueryTable: 'struct _RTL_QUERY_REGISTRY_TABLE *' },
+  ExUuidCreate: { Uuid: 'GUID *' },
+  PsGetVersion: { CSDVersion: 'PUNICODE_STRING' },
+  ZwReadFile: { ApcRoutine: 'PIO_APC_ROUTINE' },
+  ZwWriteFile: { ApcRoutine: 'PIO_APC_ROUTINE' },
+  ZwDeviceIoControlFile: { ApcRoutine: 'PIO_APC_ROUTINE' },
+  vDbgPrintEx: { arglist: 'va_list' },
+  vDbgPrintExWithPrefix: { arglist: 'va_list' },
+};
+
+function parametersOf(declared: Signature): Signature['parameters'] {
+  const types = C_TYPES[declared.name];
+  if (types === undefined) return declared.parameters;
+  return declared.parameters.map(({ name, type }) => ({ name, type: types[name] ?? type }));
+}
+
+/** Functions of NDIS 5 that drivers for NDIS 6 still call. */
+const STILL_USED: ReadonlySet<string> = new Set(['NdisAllocateMemoryWithTag', 'NdisAllocateMemory']);
 
 export const functions: readonly ImportedFunction[] = (() => {
   const result: ImportedFunction[] = [];
@@ -42,10 +77,13 @@ export const functions: readonly ImportedFunction[] = (() => {
       declaration.library === 'ndis'
         ? (groups.get(name) ?? 'strings-misc')
         : (KERNEL_FAMILIES.find(([pattern]) => pattern.test(name))?.[1] ?? 'debug');
-    result.push({ ...declaration.parsed, library: declaration.library, family });
+    const parameters = parametersOf(declaration.parsed);
+    result.push({ ...declaration.parsed, parameters, library: declaration.library, family });
   }
-  for (const entry of readEntries()) {
-    if (entry.kind !== 'function' || declarations.has(entry.name) || NDIS_LEFT_OUT.has(entry.group)) continue;
+  const old = ddiEntries.filter((entry) => STILL_USED.has(entry.name));
+  for (const entry of [...readEntries(), ...old]) {
+    const leftOut = entry.group === 'undocumented-export';
+    if (entry.kind !== 'function' || declarations.has(entry.name) || leftOut) continue;
     const { form } = entry as { readonly form?: string };
     if (
       entry.params === undefined ||

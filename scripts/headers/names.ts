@@ -84,7 +84,11 @@ function refer(floor: Floor, type: string, size: number | undefined): void {
     .replace(/\[[^\]]*\]/g, '')
     .match(/\w+/g);
   for (const word of words ?? []) {
-    if (/^(const|volatile|struct|union|enum|unsigned|signed|void|char|short|int|long|double)$/.test(word))
+    if (
+      /^(const|volatile|struct|union|enum|unsigned|signed|void|char|short|int|long|double|va_list)$/.test(
+        word,
+      )
+    )
       continue;
     if (word.startsWith('_') || known.has(word) || used.has(word)) continue;
     known.add(word);

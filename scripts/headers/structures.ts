@@ -60,6 +60,16 @@ function measure(layout: Layout, member: MemberFact): { readonly align: number; 
   return { align, size: member.size };
 }
 
+/** Tags of groups inside structures, where drivers declare pointers to them: structure, member, tag. */
+const GROUP_TAGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  NDIS_OID_REQUEST: {
+    DATA: '_REQUEST_DATA',
+    QUERY_INFORMATION: '_QUERY',
+    SET_INFORMATION: '_SET',
+    METHOD_INFORMATION: '_METHOD',
+  },
+};
+
 class Writer {
   readonly lines: string[] = [];
   private readonly layout: Layout;
@@ -112,7 +122,8 @@ class Writer {
       this.lines.push(`${indent}${this.memberText(node.member)};`);
       return offset + node.member.size;
     }
-    this.lines.push(`${indent}${node.kind} {`);
+    const tag = node.name === undefined ? undefined : GROUP_TAGS[this.layout.name]?.[node.name];
+    this.lines.push(`${indent}${node.kind}${tag === undefined ? '' : ` ${tag}`} {`);
     let end = offset;
     const inner = `${indent}  `;
     if (node.kind === 'struct') end = this.struct(node.nodes, offset, inner, since);

@@ -39,9 +39,9 @@
 #define DECLSPEC_ALIGN(x) __declspec(align(x))
 #define DECLSPEC_CACHEALIGN DECLSPEC_ALIGN(64)
 #define DECLSPEC_UUID(x)
-#define FORCEINLINE static __forceinline
+#define FORCEINLINE __forceinline
 #define CFORCEINLINE FORCEINLINE
-#define INLINE static __inline
+#define INLINE __inline
 #define NTKERNELAPI EXTERN_C DECLSPEC_IMPORT
 #define NTSYSAPI EXTERN_C DECLSPEC_IMPORT
 #define NTHALAPI EXTERN_C DECLSPEC_IMPORT

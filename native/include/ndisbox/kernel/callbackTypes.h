@@ -138,3 +138,11 @@ typedef NTSTATUS(NTAPI *PGET_SCATTER_GATHER_LIST)(struct _DMA_ADAPTER *DmaAdapte
                                                   BOOLEAN WriteToDevice);
 typedef VOID(NTAPI *PPUT_SCATTER_GATHER_LIST)(struct _DMA_ADAPTER *DmaAdapter,
                                               struct _SCATTER_GATHER_LIST *ScatterGather, BOOLEAN WriteToDevice);
+
+typedef struct _KDPC_WATCHDOG_INFORMATION {
+  ULONG DpcTimeLimit;
+  ULONG DpcTimeCount;
+  ULONG DpcWatchdogLimit;
+  ULONG DpcWatchdogCount;
+  ULONG Reserved;
+} KDPC_WATCHDOG_INFORMATION, *PKDPC_WATCHDOG_INFORMATION;

@@ -47,7 +47,7 @@
     if (count < 0 || (size_t)count >= Room - 1) To[Room - 1] = 0;                                                 \
     return count < 0 || (size_t)count > Room - 1 ? STATUS_BUFFER_OVERFLOW : STATUS_SUCCESS;                       \
   }                                                                                                               \
-  static __inline NTSTATUS RtlStringCchPrintf##Suffix(type *To, size_t Room, const type *Format, ...) {           \
+  __inline NTSTATUS RtlStringCchPrintf##Suffix(type *To, size_t Room, const type *Format, ...) {           \
     NTSTATUS status;                                                                                              \
     va_list arguments;                                                                                            \
     va_start(arguments, Format);                                                                                  \
@@ -72,7 +72,7 @@
   FORCEINLINE NTSTATUS RtlStringCbVPrintf##Suffix(type *To, size_t Room, const type *Format, va_list Arguments) { \
     return RtlStringCchVPrintf##Suffix(To, Room / sizeof(type), Format, Arguments);                               \
   }                                                                                                               \
-  static __inline NTSTATUS RtlStringCbPrintf##Suffix(type *To, size_t Room, const type *Format, ...) {            \
+  __inline NTSTATUS RtlStringCbPrintf##Suffix(type *To, size_t Room, const type *Format, ...) {            \
     NTSTATUS status;                                                                                              \
     va_list arguments;                                                                                            \
     va_start(arguments, Format);                                                                                  \

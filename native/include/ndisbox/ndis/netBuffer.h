@@ -12,7 +12,7 @@
 #define NET_BUFFER_PROTOCOL_RESERVED(_NB) ((_NB)->ProtocolReserved)
 #define NET_BUFFER_MINIPORT_RESERVED(_NB) ((_NB)->MiniportReserved)
 #define NET_BUFFER_POOL_HANDLE(_NB) ((_NB)->NdisPoolHandle)
-#define NET_BUFFER_SHARED_MEM_INFO(_NB) ((_NB)->SharedMemoryInfo)
+#define NET_BUFFER_FIRST_SHARED_MEM_INFO(_NB) ((_NB)->SharedMemoryInfo)
 #define NET_BUFFER_SCATTER_GATHER_LIST(_NB) ((_NB)->ScatterGatherList)
 #define NET_BUFFER_SHARED_MEM_NEXT_SEGMENT(_SHI) ((_SHI)->NextSharedMemorySegment)
 #define NET_BUFFER_SHARED_MEM_FLAGS(_SHI) ((_SHI)->SharedMemoryFlags)
@@ -43,6 +43,11 @@
 #define NdisClearNblFlag(_NBL, _F) ((_NBL)->NblFlags &= ~(_F))
 #define NdisTestNblFlag(_NBL, _F) (((_NBL)->NblFlags & (_F)) != 0)
 #define NdisTestNblFlags(_NBL, _F) (((_NBL)->NblFlags & (_F)) == (_F))
+
+/* Flags of lists that are the protocol's own. */
+#define NBL_SET_PROT_RSVD_FLAG(_NBL, _F) ((_NBL)->Flags |= ((_F)&NBL_PROT_RSVD_FLAGS))
+#define NBL_CLEAR_PROT_RSVD_FLAG(_NBL, _F) ((_NBL)->Flags &= ~((_F)&NBL_PROT_RSVD_FLAGS))
+#define NBL_TEST_PROT_RSVD_FLAG(_NBL, _F) (((_NBL)->Flags & ((_F)&NBL_PROT_RSVD_FLAGS)) != 0)
 
 /* Flags of sends, of their completions, of indications and of returns are bits. */
 #define NDIS_SET_SEND_FLAG(_Flags, _Fl) ((_Flags) |= (_Fl))
@@ -101,8 +106,6 @@
        ->FilteringInfo.QueueVPortInfo.VPortId)
 #define NET_BUFFER_LIST_SWITCH_FORWARDING_DETAIL(_NBL) \
   ((PNDIS_SWITCH_FORWARDING_DETAIL_NET_BUFFER_LIST_INFO)&NET_BUFFER_LIST_INFO(_NBL, SwitchForwardingDetail))
-#define NDIS_DECLARE_SWITCH_NET_BUFFER_LIST_CONTEXT_TYPE(_ContextName, _ExtensionId) \
-  NDIS_SWITCH_NET_BUFFER_LIST_CONTEXT_TYPE _ContextName = {_ExtensionId, #_ContextName}
 
 /* Media-specific information is a list that starts in the out-of-band information. */
 FORCEINLINE VOID NDIS_NBL_ADD_MEDIA_SPECIFIC_INFO(PNET_BUFFER_LIST List, PNDIS_NBL_MEDIA_SPECIFIC_INFORMATION Info) {

@@ -461,4 +461,3 @@ typedef VOID (*pHalMirrorVerify)(VOID); /* signature is not in the facts */
 typedef VOID (*pHalGetAcpiTable)(VOID); /* signature is not in the facts */
 typedef VOID (*pHalSetPciErrorHandlerCallback)(VOID); /* signature is not in the facts */
 typedef VOID (*pHalGetPrmCache)(VOID); /* signature is not in the facts */
-typedef struct _KDPC_WATCHDOG_INFORMATION *PKDPC_WATCHDOG_INFORMATION;

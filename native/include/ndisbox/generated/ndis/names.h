@@ -1025,8 +1025,6 @@ typedef VOID (*NDIS_PD_REQUEST_DRAIN_NOTIFICATION_HANDLER)(VOID); /* signature i
 typedef VOID (*NDIS_PD_QUEUE_CONTROL_HANDLER)(VOID); /* signature is not in the facts */
 typedef VOID (*NDIS_PD_PROVIDER_CONTROL_HANDLER)(VOID); /* signature is not in the facts */
 typedef PVOID NDIS_PD_PROVIDER_HANDLE; /* not in the facts */
-typedef struct _NET_FRAME_TYPE *PNET_FRAME_TYPE;
-typedef struct _NDIS_MINIPORT_BLOCK *PNDIS_MINIPORT_BLOCK;
 typedef struct _DOT11_PHY_ATTRIBUTES *PDOT11_PHY_ATTRIBUTES;
 typedef struct _DOT11_EXTSTA_ATTRIBUTES *PDOT11_EXTSTA_ATTRIBUTES;
 typedef struct _DOT11_VWIFI_ATTRIBUTES *PDOT11_VWIFI_ATTRIBUTES;
@@ -1088,13 +1086,9 @@ typedef VOID (*NDK_FN_CREATE_CONNECTOR)(VOID); /* signature is not in the facts 
 typedef VOID (*NDK_FN_CREATE_LISTENER)(VOID); /* signature is not in the facts */
 typedef VOID (*NDK_FN_BUILD_LAM)(VOID); /* signature is not in the facts */
 typedef VOID (*NDK_FN_RELEASE_LAM)(VOID); /* signature is not in the facts */
-typedef struct _SOCKADDR *LPSOCKADDR;
 typedef VOID (*W_ISR_HANDLER)(VOID); /* signature is not in the facts */
 typedef VOID (*W_HANDLE_INTERRUPT_HANDLER)(VOID); /* signature is not in the facts */
-typedef PVOID INPNET_BUFFER_LIST; /* not in the facts */
 typedef struct _NDIS_SWITCH_NET_BUFFER_LIST_CONTEXT_TYPE *PNDIS_SWITCH_NET_BUFFER_LIST_CONTEXT_TYPE;
 typedef PVOID NDIS_PD_FILTER_HANDLE; /* not in the facts */
 typedef struct _NDIS_OFFLOAD_BLOCK_LIST *PNDIS_OFFLOAD_BLOCK_LIST;
-typedef struct _NDIS_RW_LOCK_EX *PNDIS_RW_LOCK_EX;
 typedef struct _NDIS_MINIPORT_DRIVER_WDI_CHARACTERISTICS NDIS_MINIPORT_DRIVER_WDI_CHARACTERISTICS;
-typedef PVOID NDIS_ERROR_CODE; /* not in the facts */

@@ -51,23 +51,23 @@ struct _NDIS_OID_REQUEST {
   UINT Timeout;
   PVOID RequestId;
   NDIS_HANDLE RequestHandle;
-  union {
+  union _REQUEST_DATA {
     NDIS_OID Oid;
-    struct {
+    struct _QUERY {
       NDIS_OID Oid;
       PVOID InformationBuffer;
       UINT InformationBufferLength;
       UINT BytesWritten;
       UINT BytesNeeded;
     } QUERY_INFORMATION;
-    struct {
+    struct _SET {
       NDIS_OID Oid;
       PVOID InformationBuffer;
       UINT InformationBufferLength;
       UINT BytesRead;
       UINT BytesNeeded;
     } SET_INFORMATION;
-    struct {
+    struct _METHOD {
       NDIS_OID Oid;
       PVOID InformationBuffer;
       ULONG InputBufferLength;

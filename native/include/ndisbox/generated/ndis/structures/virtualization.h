@@ -620,12 +620,10 @@ struct _NDIS_NET_BUFFER_LIST_FILTERING_INFO {
   union {
     struct {
       USHORT FilterId;
-#if NDIS_SUPPORT_NDIS630
       union {
         USHORT QueueId;
         USHORT VPortId;
       } QueueVPortInfo;
-#endif
     } FilteringInfo;
     PVOID Value;
   };
