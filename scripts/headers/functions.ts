@@ -27,8 +27,7 @@ const KERNEL_FAMILIES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** Functions of the C library: declared by hand, imported from ntoskrnl. */
-const C_LIBRARY =
-  /^(mem(cmp|cpy|move|set)|str\w+|wcs\w+|_?v?sn?printf|_?vsnprintf|_strupr|_wcsicmp|towlower|sprintf)$/;
+const C_LIBRARY = /^_*[a-z]+(_s)?$/;
 
 /**
  * Types of C where the declaration has the types of what a TypeScript driver gives: constant data, the objects that

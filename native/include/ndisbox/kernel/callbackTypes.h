@@ -84,8 +84,6 @@ typedef VOID(REQUEST_POWER_COMPLETE)(struct _DEVICE_OBJECT *DeviceObject, UCHAR 
                                      union _POWER_STATE PowerState, PVOID Context,
                                      struct _IO_STATUS_BLOCK *IoStatus);
 typedef REQUEST_POWER_COMPLETE *PREQUEST_POWER_COMPLETE;
-typedef VOID(PCREATE_PROCESS_NOTIFY_ROUTINE_FUNCTION)(HANDLE ParentId, HANDLE ProcessId, BOOLEAN Create);
-typedef PCREATE_PROCESS_NOTIFY_ROUTINE_FUNCTION *PCREATE_PROCESS_NOTIFY_ROUTINE;
 typedef EXCEPTION_DISPOSITION(EXCEPTION_ROUTINE)(struct _EXCEPTION_RECORD *ExceptionRecord, PVOID EstablisherFrame,
                                                  struct _CONTEXT *ContextRecord, PVOID DispatcherContext);
 typedef EXCEPTION_ROUTINE *PEXCEPTION_ROUTINE;

@@ -27,4 +27,5 @@
 #include "functions/sync.h"
 #include "functions/tcpChimney.h"
 #include "functions/timerWorkitem.h"
+#include "functions/undocumentedExport.h"
 #include "functions/virtualization.h"

@@ -4,6 +4,7 @@
 
 EXTERN_C_START
 
+NDISAPI NDIS_STATUS NTAPI NdisAllocateMemoryWithTag(PVOID *VirtualAddress, UINT Length, ULONG Tag);
 NDISAPI VOID NTAPI NdisDeregisterDeviceEx(NDIS_HANDLE NdisDeviceHandle);
 NDISAPI PVOID NTAPI NdisGetDeviceReservedExtension(PDEVICE_OBJECT DeviceObject);
 NDISAPI VOID NTAPI NdisGetDriverHandle(PNDIS_HANDLE NdisBindingHandle, PNDIS_HANDLE NdisDriverHandle);
