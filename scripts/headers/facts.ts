@@ -33,9 +33,14 @@ function withNewer(layout: Layout): Layout {
   };
 }
 
+function withoutVersion(member: MemberFact): MemberFact {
+  const { since, ...rest } = member;
+  return since === undefined ? member : rest;
+}
+
 function withEarlier(layout: Layout): Layout {
   if (!WHOLE_FROM_THE_START.has(layout.name)) return layout;
-  return { ...layout, members: layout.members.map((member) => ({ ...member, since: undefined })) };
+  return { ...layout, members: layout.members.map(withoutVersion) };
 }
 
 const LEGACY_GROUPS = new Set([
