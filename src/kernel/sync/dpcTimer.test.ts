@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { relayVariant } from '../../../test/support/relay.ts';
 import { bugCheckOf, syncMachine } from '../../../test/support/syncMachine.ts';
 import { TimerQueue } from '../clock.ts';
 import { coalescedDue } from './timer.ts';
@@ -270,12 +271,8 @@ describe('canary: a race between DPCs of two processors', () => {
     const found = await losing(2);
     expect(found.length).toBeGreaterThan(0);
     expect(await losing(2)).toEqual(found);
-    expect(found).toMatchInlineSnapshot(`
-      [
-        4,
-        11,
-      ]
-    `);
+    // Through machine code there are more places to interleave at, so other seeds find it.
+    if (relayVariant() === null) expect(found).toEqual([4, 11]);
   });
 
   test('is gone with a spin lock', async () => expect(await losing(2, true)).toEqual([]));
