@@ -55,7 +55,6 @@ export const FAST_WINDOWS = OTHER_I64 + 8;
 export const WINDOWS = OTHER_I64 + 16;
 
 export const SCRATCH128 = OTHER_V128;
-export const SECOND_SCRATCH128 = OTHER_V128 + 1;
 
 export const PARAMETERS: readonly number[] = [RSP, FUEL, RCX, RDX, R8];
 /** Registers that are passed as parameters. */
