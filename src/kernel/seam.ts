@@ -449,7 +449,10 @@ export class Seam {
   }
 
   #describe(parameters: readonly Parameter[], args: readonly unknown[]): TraceValue[] {
-    return args.map((value, index) => {
+    const variadic = parameters.at(-1)?.name.endsWith('...') === true;
+    // What wraps a function of machine code may pass more arguments on than there are parameters.
+    const passed = variadic ? args : args.slice(0, parameters.length);
+    return passed.map((value, index) => {
       const type = parameters[index]?.type;
       if (type === undefined || typeof value !== 'number') return traceValue(value);
       if (isText(type)) return this.#transient.readText(type, value);
