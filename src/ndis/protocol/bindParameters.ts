@@ -2,8 +2,14 @@
 
 import type { Address } from '../../memory/index.ts';
 import {
+  NDIS_BIND_PARAMETERS_REVISION_1,
+  NDIS_BIND_PARAMETERS_REVISION_2,
+  NDIS_BIND_PARAMETERS_REVISION_3,
   NDIS_BIND_PARAMETERS_REVISION_4,
   NDIS_OBJECT_TYPE_BIND_PARAMETERS,
+  NDIS_SIZEOF_BIND_PARAMETERS_REVISION_1,
+  NDIS_SIZEOF_BIND_PARAMETERS_REVISION_2,
+  NDIS_SIZEOF_BIND_PARAMETERS_REVISION_3,
   NDIS_SIZEOF_BIND_PARAMETERS_REVISION_4,
 } from '../generated/constants/index.ts';
 import { NDIS_BIND_PARAMETERS } from '../generated/structures/index.ts';
@@ -11,6 +17,26 @@ import type { NdisLibrary } from '../library.ts';
 import { allocateStructure, allocateUnicodeString, freeLibraryMemory } from '../libraryMemory.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import type { ProtocolDriver } from './protocolDriver.ts';
+
+/** Revisions and sizes by the minor version that brought them, newest first. */
+const REVISIONS = [
+  [30, NDIS_BIND_PARAMETERS_REVISION_4, NDIS_SIZEOF_BIND_PARAMETERS_REVISION_4],
+  [20, NDIS_BIND_PARAMETERS_REVISION_3, NDIS_SIZEOF_BIND_PARAMETERS_REVISION_3],
+  [1, NDIS_BIND_PARAMETERS_REVISION_2, NDIS_SIZEOF_BIND_PARAMETERS_REVISION_2],
+] as const;
+
+/**
+ * The header that fits the version for which a protocol is registered: drivers for 6.0 refuse any revision but the
+ * first, though the memory is that of the newest.
+ */
+export function bindParametersHeader(minorVersion: number): { Type: number; Revision: number; Size: number } {
+  const [, Revision, Size] = REVISIONS.find(([minor]) => minorVersion >= minor) ?? [
+    0,
+    NDIS_BIND_PARAMETERS_REVISION_1,
+    NDIS_SIZEOF_BIND_PARAMETERS_REVISION_1,
+  ];
+  return { Type: NDIS_OBJECT_TYPE_BIND_PARAMETERS, Revision, Size };
+}
 
 /** What NDIS tells `protocol` about `adapter`; 0 when memory is short. */
 export function allocateBindParameters(
@@ -27,11 +53,7 @@ export function allocateBindParameters(
     return 0;
   }
   const address = allocateStructure(ndis, NDIS_BIND_PARAMETERS, {
-    Header: {
-      Type: NDIS_OBJECT_TYPE_BIND_PARAMETERS,
-      Revision: NDIS_BIND_PARAMETERS_REVISION_4,
-      Size: NDIS_SIZEOF_BIND_PARAMETERS_REVISION_4,
-    },
+    Header: bindParametersHeader(protocol.minorVersion),
     ProtocolSection: section,
     AdapterName: name,
     MediaType: general.mediaType,
