@@ -12,7 +12,7 @@ import {
   NDIS_SIZEOF_BIND_PARAMETERS_REVISION_3,
   NDIS_SIZEOF_BIND_PARAMETERS_REVISION_4,
 } from '../generated/constants/index.ts';
-import { NDIS_BIND_PARAMETERS } from '../generated/structures/index.ts';
+import { NDIS_BIND_PARAMETERS, NDIS_PNP_CAPABILITIES } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { allocateStructure, allocateUnicodeString, freeLibraryMemory } from '../libraryMemory.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
@@ -47,7 +47,11 @@ export function allocateBindParameters(
   const { general, link } = adapter;
   const name = allocateUnicodeString(ndis, adapter.deviceName);
   const section = allocateUnicodeString(ndis, `${protocol.configurationKeyPath}\\Adapters\\${adapter.name}`);
-  if (general === null || name === 0 || section === 0) {
+  // Drivers for 6.0 and 6.1 read it without a look at the pointer: an adapter that wakes nobody says so.
+  const old = protocol.minorVersion < 20;
+  const capabilities = old ? allocateStructure(ndis, NDIS_PNP_CAPABILITIES, {}) : 0;
+  if (general === null || name === 0 || section === 0 || (old && capabilities === 0)) {
+    freeLibraryMemory(ndis, capabilities);
     freeLibraryMemory(ndis, name);
     freeLibraryMemory(ndis, section);
     return 0;
@@ -56,6 +60,7 @@ export function allocateBindParameters(
     Header: bindParametersHeader(protocol.minorVersion),
     ProtocolSection: section,
     AdapterName: name,
+    PowerManagementCapabilities: capabilities,
     MediaType: general.mediaType,
     MtuSize: general.mtuSize,
     MaxXmitLinkSpeed: general.maxXmitLinkSpeed,
@@ -84,6 +89,7 @@ export function allocateBindParameters(
   });
   const luid = (BigInt(general.ifType) << 48n) | (BigInt(adapter.netLuidIndex) << 24n);
   if (address === 0) {
+    freeLibraryMemory(ndis, capabilities);
     freeLibraryMemory(ndis, name);
     freeLibraryMemory(ndis, section);
     return 0;
@@ -99,6 +105,7 @@ export function freeBindParameters(ndis: NdisLibrary, address: Address): void {
   if (address === 0) return;
   const view = NDIS_BIND_PARAMETERS.at(ndis.memory, address);
   freeLibraryMemory(ndis, view.AdapterName);
+  freeLibraryMemory(ndis, view.PowerManagementCapabilities);
   freeLibraryMemory(ndis, view.ProtocolSection);
   freeLibraryMemory(ndis, address);
 }
