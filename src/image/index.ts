@@ -8,6 +8,7 @@ export * from './convention.ts';
 export * from './thunks.ts';
 export * from './strand.ts';
 export * from './memorySafety.ts';
+export * from './callGuard.ts';
 export * from './machineCode.ts';
 export * from './unwind/index.ts';
 export * from './exceptions/index.ts';

@@ -49,6 +49,7 @@ import {
   STATE_MXCSR,
   STATE_RIP,
 } from '../x64/index.ts';
+import { type CallGuard, GuardFunction } from './callGuard.ts';
 import { Convention } from './convention.ts';
 import { engineFault } from './engineFaults.ts';
 import { type Entry, gathered } from './entry.ts';
@@ -80,6 +81,8 @@ export interface MachineCodeParts {
   readonly ports?: Pick<EngineHost, 'readPort' | 'writePort'>;
   /** Instructions without a call of the host after which a loop counts as endless; default two thousand million. */
   readonly spinLimit?: number | undefined;
+  /** Control-flow guard, where it is enforced. */
+  readonly guard?: CallGuard | null;
 }
 
 /** With `exploreAccesses`, one in so many accesses to memory that others may see lets another processor run first. */
@@ -501,6 +504,8 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       return CALL_STOP;
     }
     if (typeof value === 'function') return this.#callHost(this.#plainFunction(value as AnyFunction));
+    if (value instanceof GuardFunction && this.#parts.guard)
+      return this.#parts.guard.run(value, this.#current?.name ?? 'machine code');
     const outcome = this.#current === null ? null : this.exceptions.call(this.#current, value);
     if (outcome !== null) return outcome;
     return this.#nowhere(target);

@@ -6,7 +6,7 @@ import * as functions from '../kernel/functions.ts';
 import { BugCheckError, declareCallback, pagesOf, poolOf, shadowOf } from '../kernel/index.ts';
 import { type Address, PAGE_EXECUTE, PAGE_READ, poolType } from '../memory/index.ts';
 import { Engine } from '../x64/index.ts';
-import { MachineCode } from './index.ts';
+import { CallGuard, MachineCode } from './index.ts';
 
 const CODE = {
   // mov al, [rcx]; ret
@@ -19,9 +19,24 @@ const CODE = {
   readVector: '0f1001c3',
   // call rcx; ret
   execute: '4883ec28ffd14883c428c3',
+  // sub rsp, 40; call rdx; add rsp, 40; ret
+  check: '4883ec28ffd24883c428c3',
+  // mov rax, rcx; mov rcx, 21; sub rsp, 40; call rdx; add rsp, 40; ret
+  dispatch: '4889c848c7c1150000004883ec28ffd24883c428c3',
+  // lea rax, [rcx+rcx]; ret
+  double: '488d0409c3',
   // mov rax, rsp; sub rax, 8; ret
   stackAddress: '4889e04883e808c3',
 } as const;
+
+const GUARDED = declareCallback<(target: Address, guard: Address) => Address>({
+  prototype: 'PVOID GUARDED(PVOID Target, PVOID Guard)',
+  role: 'Guarded',
+  irql: 'any',
+  waits: 'never',
+  since: '2000',
+  page: 'test',
+});
 
 const BODY = declareCallback<(address: Address, value: number) => Address>({
   prototype: 'PVOID BODY(PVOID Address, UCHAR Value)',
@@ -37,22 +52,32 @@ function createTest(memorySafety = true) {
   const { kernel, driver } = test;
   const safety = shadowOf(kernel);
   const pages = pagesOf(kernel);
+  const page = pages.allocate(1);
+  const placeOf = (name: keyof typeof CODE): Address => page + Object.keys(CODE).indexOf(name) * 32;
+  const place = (name: keyof typeof CODE): void => {
+    const bytes = CODE[name].match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? [];
+    kernel.memory.u8.set(bytes, placeOf(name));
+    pages.protect(page, 1, PAGE_READ | PAGE_EXECUTE);
+  };
+  const guard = new CallGuard(kernel, (address) => address === placeOf('double'));
   const code = new MachineCode({
     kernel,
+    guard,
     createEngine: (host) =>
       new Engine(kernel.memory, host, { pages, ...(safety === null ? {} : { safety }) }),
     translate: () => -1,
     kpcr: () => 0,
   });
   kernel.machineCode = code;
-  const page = pages.allocate(1);
+  const guarded = (name: 'check' | 'dispatch', target: Address): Promise<Address> =>
+    test.run(() => {
+      for (const each of [name, 'double'] as const) place(each);
+      return driver.callback(placeOf(name), GUARDED)?.invoke(target, guard.functions[name]) ?? 0;
+    });
   const call = (name: keyof typeof CODE, address: Address, value = 0): Promise<Address> =>
     test.run(() => {
-      const at = page + Object.keys(CODE).indexOf(name) * 32;
-      const bytes = CODE[name].match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? [];
-      kernel.memory.u8.set(bytes, at);
-      pages.protect(page, 1, PAGE_READ | PAGE_EXECUTE);
-      const callback = driver.callback(at, BODY);
+      place(name);
+      const callback = driver.callback(placeOf(name), BODY);
       if (callback === null) throw new Error(name);
       return callback.invoke(address, value);
     });
@@ -66,7 +91,7 @@ function createTest(memorySafety = true) {
     }
     throw new Error(`${name} did nothing wrong`);
   };
-  return { ...test, call, failure, pages, pool: poolOf(kernel) };
+  return { ...test, call, guarded, placeOf, failure, pages, pool: poolOf(kernel) };
 }
 
 describe('memory safety', () => {
@@ -117,6 +142,17 @@ describe('memory safety', () => {
     const { failure, pages } = createTest();
     const error = await failure('execute', pages.allocate(1));
     expect(error.bugCheckCode).toBe(0xfc);
+  });
+
+  it('lets an indirect call reach functions that control-flow guard knows, no others', async () => {
+    const { guarded, placeOf } = createTest();
+    expect(await guarded('dispatch', placeOf('double'))).toBe(42);
+    await guarded('check', placeOf('double'));
+    await expect(guarded('check', placeOf('double') + 1)).rejects.toMatchObject({
+      bugCheckCode: 0x139,
+      parameters: [10, 0, 0, 0],
+    });
+    await expect(createTest().guarded('dispatch', 0x1234)).rejects.toMatchObject({ bugCheckCode: 0x139 });
   });
 
   it('is off unless it is asked for', async () => {

@@ -4,6 +4,7 @@
  */
 
 import {
+  CallGuard,
   HostFunction,
   importResolver,
   type LoadedImage,
@@ -50,6 +51,8 @@ export class CompiledDrivers {
   readonly #kernel: Kernel;
   readonly #engine: Engine;
   readonly #exports: ExportTable;
+  /** Enforced where memory safety is checked. */
+  readonly #guard: CallGuard | null;
   readonly #images = new Map<Driver, LoadedImage>();
 
   constructor(parts: ImportParts) {
@@ -58,6 +61,10 @@ export class CompiledDrivers {
     const pages = pagesOf(kernel);
     const shadow = shadowOf(kernel);
     let engine: Engine | null = null;
+    this.#guard =
+      shadow === null
+        ? null
+        : new CallGuard(kernel, (address) => this.imageAt(address)?.isCallTarget(address) ?? false);
     this.code = new MachineCode({
       kernel,
       createEngine: (host) => {
@@ -74,6 +81,7 @@ export class CompiledDrivers {
       kpcr: (processor) => kpcrOf(kernel, processor),
       images: this,
       spinLimit: parts.spinLimit,
+      guard: this.#guard,
     });
     if (engine === null) throw new NdisboxError('INTERNAL', 'MachineCode made no engine');
     this.#engine = engine;
@@ -95,6 +103,7 @@ export class CompiledDrivers {
     const loaded = mapImage(pagesOf(kernel), image, {
       resolve: importResolver(modules),
       random: () => kernel.random.below(0x1_0000_0000),
+      ...(this.#guard === null ? {} : { guard: this.#guard.functions }),
       codeGone: ({ start, end }) => this.#engine.invalidate(start, end - start),
       ...(options.stubMissing === true ? { stubMissing: (missing) => this.#stub(driver, missing) } : {}),
     });
