@@ -37,7 +37,10 @@ const LIBRARIES = { ntoskrnl: 'ntoskrnl.exe', hal: 'hal.dll', ndis: 'ndis.sys', 
 
 /** Names of the drivers. */
 export function driverNames() {
-  return readdirSync(join(root, 'drivers')).filter((name) => name !== 'support');
+  return readdirSync(join(root, 'drivers'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && entry.name !== 'support')
+    .map(({ name }) => name)
+    .sort();
 }
 
 /** Runs a tool; throws with everything that it said where it fails. */
