@@ -3,13 +3,17 @@
  * machine code, results both ways. Implements "x64 calling convention" of Microsoft's C++ documentation.
  */
 
+import { argumentsAsked } from '../kernel/index.ts';
 import {
   type Address,
   addressFromHalves,
+  FIRST_MAPPED_ADDRESS,
   highHalfOf,
   KERNEL_WINDOW_HIGH,
   type KernelMemory,
   lowHalfOf,
+  readTerminatedAnsi,
+  readTerminatedUtf16,
 } from '../memory/index.ts';
 import { R8, R9, RAX, RCX, RDX, RSP, STATE_GENERAL } from '../x64/index.ts';
 import type { ValueKind } from './valueKinds.ts';
@@ -174,16 +178,11 @@ export class Convention {
    * @param width bytes of a character. @param most characters looked at.
    */
   formatArguments(format: Address, width: 1 | 2, most: number): number {
-    const { u8, size } = this.#memory;
-    let count = 0;
-    for (let i = 0; i < most; i++) {
-      const at = format + i * width;
-      if (at < 0 || at + width > size) break;
-      const character = u8[at] | (width === 2 ? u8[at + 1] << 8 : 0);
-      if (character === 0) break;
-      if (character === 0x25 || character === 0x2a) count++;
-    }
-    return count;
+    const memory = this.#memory;
+    if (format < FIRST_MAPPED_ADDRESS || format + width > memory.size) return 0;
+    return argumentsAsked(
+      width === 2 ? readTerminatedUtf16(memory, format, most) : readTerminatedAnsi(memory, format, most),
+    );
   }
 
   /** The stack pointer. */

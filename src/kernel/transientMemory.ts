@@ -3,7 +3,13 @@
  * the kernel reads them. A ring of fixed size at the start of kernel memory, used like a stack.
  */
 
-import { type Address, CALLABLE_RANGE_START, FIRST_MAPPED_ADDRESS } from '../memory/index.ts';
+import {
+  type Address,
+  CALLABLE_RANGE_START,
+  FIRST_MAPPED_ADDRESS,
+  readTerminatedAnsi,
+  readTerminatedUtf16,
+} from '../memory/index.ts';
 import { NdisboxError } from './errors.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -120,13 +126,11 @@ export class TransientMemory {
 
   /** A text up to its zero. */
   #terminated(address: Address, width: 1 | 2): string {
-    const { u8, size } = this.#kernel.memory;
-    let text = '';
-    for (let at = address; text.length < TEXT_SHOWN && at + width <= size; at += width) {
-      const character = u8[at] | (width === 2 ? u8[at + 1] << 8 : 0);
-      if (character === 0) return text;
-      text += String.fromCharCode(character);
-    }
-    return `${text}...`;
+    const { memory } = this.#kernel;
+    const text =
+      width === 2
+        ? readTerminatedUtf16(memory, address, TEXT_SHOWN)
+        : readTerminatedAnsi(memory, address, TEXT_SHOWN);
+    return text.length < TEXT_SHOWN ? text : `${text}...`;
   }
 }

@@ -105,6 +105,16 @@ export function readTerminatedUtf16(memory: KernelMemory, address: Address, limi
   return readUtf16(memory, address, units);
 }
 
+/** The text up to a zero byte at `address`, as a PSTR; at most `limit` bytes are looked at, none outside of memory. */
+export function readTerminatedAnsi(memory: KernelMemory, address: Address, limit = 0x7fff): string {
+  const { u8, size } = memory;
+  let text = '';
+  if (address <= 0) return text;
+  for (let at = address; text.length < limit && at < size && u8[at] !== 0; at++)
+    text += String.fromCharCode(u8[at]);
+  return text;
+}
+
 function lengthOf(memory: KernelMemory, address: Address): number {
   checkText(memory, address, COUNTED_STRING_SIZE);
   return memory.data.getUint16(address, true);

@@ -3,14 +3,14 @@
  * (ntddk.h). The formats are those of DbgPrint.
  */
 
-import { type Address, readTerminatedUtf16 } from '../../memory/index.ts';
+import { type Address, readTerminatedAnsi, readTerminatedUtf16 } from '../../memory/index.ts';
 import type { OutPointer } from '../edge.ts';
 import { STATUS_SUCCESS } from '../generated/constants/ntstatus.ts';
 import type { Kernel } from '../kernel.ts';
 import { requireRange } from '../process/pageFault.ts';
 import type { NTSTATUS } from '../status.ts';
 import { synchronous } from '../sync/declare.ts';
-import { formatPrint, LONGEST_PRINT, type PrintArgument } from './printf.ts';
+import { argumentsAsked, formatPrint, LONGEST_PRINT, type PrintArgument } from './printf.ts';
 
 /** A zero-terminated text: TypeScript drivers give a text. */
 type NarrowText = Address & { readonly __text: true };
@@ -20,18 +20,10 @@ const MOST_ARGUMENTS = 64;
 /** Longest text that sprintf writes. */
 const LONGEST_TEXT = 65_536;
 
-function narrow(kernel: Kernel, at: Address, most: number): string {
-  const { u8 } = kernel.memory;
-  let text = '';
-  while (text.length < most && at !== 0 && u8[at + text.length] !== 0)
-    text += String.fromCharCode(u8[at + text.length]);
-  return text;
-}
-
 /** The slots of a va_list in memory; as many as the format may take. */
 function argumentsOf(kernel: Kernel, list: Address, format: string): PrintArgument[] {
   const { memory } = kernel;
-  const slots = Math.min((format.match(/[%*]/g) ?? []).length, MOST_ARGUMENTS);
+  const slots = Math.min(argumentsAsked(format), MOST_ARGUMENTS);
   return Array.from({ length: list === 0 ? 0 : slots }, (_, index) =>
     memory.data.getBigUint64(list + index * 8, true),
   );
@@ -58,7 +50,7 @@ export const vDbgPrintEx = synchronous(
   'wdm/nf-wdm-vdbgprintex',
   (kernel, driver) =>
     (ComponentId: number, Level: number, Format: NarrowText, arglist: OutPointer): NTSTATUS => {
-      const format = narrow(kernel, Format, LONGEST_PRINT);
+      const format = readTerminatedAnsi(kernel.memory, Format, LONGEST_PRINT);
       const text = formatPrint(kernel, format, argumentsOf(kernel, arglist, format));
       kernel.note(`${driver.name} ${ComponentId}:${Level}`, text.replace(/\r?\n$/, ''));
       return STATUS_SUCCESS;
@@ -79,9 +71,9 @@ export const vDbgPrintExWithPrefix = synchronous(
       Format: NarrowText,
       arglist: OutPointer,
     ): NTSTATUS => {
-      const format = narrow(kernel, Format, LONGEST_PRINT);
+      const format = readTerminatedAnsi(kernel.memory, Format, LONGEST_PRINT);
       const text =
-        narrow(kernel, Prefix, LONGEST_PRINT) +
+        readTerminatedAnsi(kernel.memory, Prefix, LONGEST_PRINT) +
         formatPrint(kernel, format, argumentsOf(kernel, arglist, format));
       kernel.note(`${driver.name} ${ComponentId}:${Level}`, text.replace(/\r?\n$/, ''));
       return STATUS_SUCCESS;
@@ -98,7 +90,12 @@ export const sprintf = synchronous(
   RUNTIME_PAGE,
   (kernel) =>
     (buffer: OutPointer, format: NarrowText, ...args: PrintArgument[]): number =>
-      write(kernel, buffer, LONGEST_TEXT, formatPrint(kernel, narrow(kernel, format, LONGEST_TEXT), args)),
+      write(
+        kernel,
+        buffer,
+        LONGEST_TEXT,
+        formatPrint(kernel, readTerminatedAnsi(kernel.memory, format, LONGEST_TEXT), args),
+      ),
 );
 
 /** Formats into a buffer of `count` bytes. @returns -1 where the text does not fit. Any IRQL. */
@@ -109,7 +106,12 @@ export const _snprintf = synchronous(
   RUNTIME_PAGE,
   (kernel) =>
     (buffer: OutPointer, count: number, format: NarrowText, ...args: PrintArgument[]): number =>
-      write(kernel, buffer, count >>> 0, formatPrint(kernel, narrow(kernel, format, LONGEST_TEXT), args)),
+      write(
+        kernel,
+        buffer,
+        count >>> 0,
+        formatPrint(kernel, readTerminatedAnsi(kernel.memory, format, LONGEST_TEXT), args),
+      ),
 );
 
 /** The same; the arguments are a va_list. Any IRQL. */
@@ -120,7 +122,7 @@ export const _vsnprintf = synchronous(
   RUNTIME_PAGE,
   (kernel) =>
     (buffer: OutPointer, count: number, format: NarrowText, argptr: OutPointer): number => {
-      const text = narrow(kernel, format, LONGEST_TEXT);
+      const text = readTerminatedAnsi(kernel.memory, format, LONGEST_TEXT);
       return write(kernel, buffer, count >>> 0, formatPrint(kernel, text, argumentsOf(kernel, argptr, text)));
     },
 );
@@ -201,11 +203,11 @@ export const RtlAssert = synchronous(
       LineNumber: number,
       MutableMessage: NarrowText,
     ): void => {
-      const message = narrow(kernel, MutableMessage, LONGEST_PRINT);
+      const message = readTerminatedAnsi(kernel.memory, MutableMessage, LONGEST_PRINT);
       kernel.report(
         'ASSERTION_FAILED',
         driver,
-        `${driver.name} asserted "${narrow(kernel, VoidFailedAssertion, LONGEST_PRINT)}" at ${narrow(kernel, VoidFileName, LONGEST_PRINT)}:${LineNumber}${message === '' ? '' : `: ${message}`}`,
+        `${driver.name} asserted "${readTerminatedAnsi(kernel.memory, VoidFailedAssertion, LONGEST_PRINT)}" at ${readTerminatedAnsi(kernel.memory, VoidFileName, LONGEST_PRINT)}:${LineNumber}${message === '' ? '' : `: ${message}`}`,
         'wdm/nf-wdm-dbgprint',
       );
     },

@@ -3,7 +3,13 @@
  * of the C runtime, as far as drivers use it.
  */
 
-import { type Address, readAnsiString, readTerminatedUtf16, readUnicodeString } from '../../memory/index.ts';
+import {
+  type Address,
+  readAnsiString,
+  readTerminatedAnsi,
+  readTerminatedUtf16,
+  readUnicodeString,
+} from '../../memory/index.ts';
 import type { Kernel } from '../kernel.ts';
 
 /** Longest text of one call, as the documentation bounds it. */
@@ -98,9 +104,10 @@ function textOf(kernel: Kernel, kind: string, size: string, digits: number, at: 
   const wide = kind === 'S' ? size !== 'h' : size === 'w' || size === 'l';
   if (kind === 'Z') return wide ? readUnicodeString(memory, at) : readAnsiString(memory, at);
   const most = digits < 0 ? LONGEST_PRINT : Math.min(digits, LONGEST_PRINT);
-  if (wide) return readTerminatedUtf16(memory, at, most);
-  let text = '';
-  while (text.length < most && memory.u8[at + text.length] !== 0 && at + text.length < memory.size)
-    text += String.fromCharCode(memory.u8[at + text.length]);
-  return text;
+  return wide ? readTerminatedUtf16(memory, at, most) : readTerminatedAnsi(memory, at, most);
+}
+
+/** Arguments that a format may ask for: one for each `%` and `*` in it. */
+export function argumentsAsked(format: string): number {
+  return (format.match(/[%*]/g) ?? []).length;
 }
