@@ -29,7 +29,7 @@ export * from './dpcQueues.ts';
 export * from './threadRunner.ts';
 export * from './scheduler.ts';
 export * from './seam.ts';
-export type { AnyFunction } from './seamShapes.ts';
+export { type AnyFunction, checkedCall } from './seamShapes.ts';
 export * from './services/index.ts';
 export * from './status.ts';
 export * from './statusName.ts';

@@ -107,15 +107,15 @@ export class Seam {
 
   /** One import of `driver`. */
   importFunction<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
-    const call = this.#wrapped(declaration, context, driver);
+    const call = this.machineFunction(declaration, context, driver);
     const { through } = this.options;
     const relayed =
       through === undefined || declaration.inline ? call : through.import(declaration, driver, call);
     return this.#marshalled(declaration, driver, relayed);
   }
 
-  /** The function that takes numbers, with what the options of the seam ask for. */
-  #wrapped<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
+  /** One import of a compiled driver: it takes the numbers that machine code passes, with what the options ask for. */
+  machineFunction<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
     // A declaration's implementation takes the parameters of its prototype; its caller supplies exactly these.
     let call = declaration.implement(context, driver) as AnyFunction;
     const { checks, trace, explore, fault, observe } = this.options;
@@ -127,11 +127,6 @@ export class Seam {
     if (trace) call = this.#traced(declaration, driver, call);
     if (fault !== undefined) call = this.#faulty(declaration, driver, call, fault);
     return call;
-  }
-
-  /** One import of a compiled driver: it takes the numbers that machine code passes. */
-  machineFunction<C>(declaration: AnyDeclaration<C>, context: C, driver: Driver): AnyFunction {
-    return this.#wrapped(declaration, context, driver);
   }
 
   #marshalled<C>(declaration: AnyDeclaration<C>, driver: Driver, call: AnyFunction): AnyFunction {
@@ -363,9 +358,7 @@ export class Seam {
       const target = pointee(parameter.type);
       return target === null || NUMERIC_STRUCTURES.has(target) ? undefined : this.#structures(target);
     });
-    const [lowest, highest] = irqlRange(declaration.irql);
     const { kernel } = this;
-    const checks = this.options.checks && !declaration.changesIrql;
     const convert = (index: number, value: unknown): unknown => {
       // Two comparisons let most numbers pass as they are: statuses, counts, NULL.
       if (typeof value !== 'number' || value === 0 || value >= CALLABLE_RANGE_START) return value;
@@ -378,30 +371,31 @@ export class Seam {
       memory.callables.owner = driver;
       return kernel.irql;
     };
-    const leave = (before: number, result: unknown): unknown => {
-      if (checks && !(result instanceof Promise)) this.#checkIrqlAfter(driver, declaration, before);
-      if (before < lowest || before > highest) this.#wrongCallbackIrql(driver, declaration);
-      return result;
-    };
+    const leave = this.#leaving(driver, declaration);
     return edgeOfArity(kinds.length, handler, convert, enter, leave);
   }
 
   /** Machine code takes the numbers as they are; what is left to do is to check the IRQL. */
   #compiledEdge<F>(driver: Driver, declaration: CallbackDeclaration<F>, handler: AnyFunction): AnyFunction {
     const { kernel } = this;
-    const [lowest, highest] = irqlRange(declaration.irql);
-    const checksAfter = !declaration.changesIrql;
     return edgeOfArity(
       declaration.parsed.parameters.length,
       handler,
       (_index, value) => value,
       () => kernel.irql,
-      (before, result) => {
-        if (checksAfter && !(result instanceof Promise)) this.#checkIrqlAfter(driver, declaration, before);
-        if (before < lowest || before > highest) this.#wrongCallbackIrql(driver, declaration);
-        return result;
-      },
+      this.#leaving(driver, declaration),
     );
+  }
+
+  /** What is checked when a handler has returned: the IRQL before it, and whether it left another one. */
+  #leaving<F>(driver: Driver, declaration: CallbackDeclaration<F>) {
+    const [lowest, highest] = irqlRange(declaration.irql);
+    const checks = this.options.checks && !declaration.changesIrql;
+    return (before: number, result: unknown): unknown => {
+      if (checks && !(result instanceof Promise)) this.#checkIrqlAfter(driver, declaration, before);
+      if (before < lowest || before > highest) this.#wrongCallbackIrql(driver, declaration);
+      return result;
+    };
   }
 
   #checkIrqlAfter<F>(driver: Driver, declaration: CallbackDeclaration<F>, before: number): void {
@@ -449,10 +443,7 @@ export class Seam {
   }
 
   #describe(parameters: readonly Parameter[], args: readonly unknown[]): TraceValue[] {
-    const variadic = parameters.at(-1)?.name.endsWith('...') === true;
-    // What wraps a function of machine code may pass more arguments on than there are parameters.
-    const passed = variadic ? args : args.slice(0, parameters.length);
-    return passed.map((value, index) => {
+    return args.map((value, index) => {
       const type = parameters[index]?.type;
       if (type === undefined || typeof value !== 'number') return traceValue(value);
       if (isText(type)) return this.#transient.readText(type, value);

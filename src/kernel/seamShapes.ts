@@ -52,6 +52,35 @@ export function numbersFirst(
   }
 }
 
+/** Looks at the arguments of a call, at most four, before it happens; throws where they are wrong. */
+type FirstArgumentsCheck = (a: unknown, b: unknown, c: unknown, d: unknown) => void;
+
+/** `call` with `check` before it, on exactly `arity` arguments, at most four. */
+export function checkedCall(arity: number, check: FirstArgumentsCheck, call: AnyFunction): AnyFunction {
+  switch (arity) {
+    case 1:
+      return (a) => {
+        check(a, undefined, undefined, undefined);
+        return call(a);
+      };
+    case 2:
+      return (a, b) => {
+        check(a, b, undefined, undefined);
+        return call(a, b);
+      };
+    case 3:
+      return (a, b, c) => {
+        check(a, b, c, undefined);
+        return call(a, b, c);
+      };
+    default:
+      return (a, b, c, d) => {
+        check(a, b, c, d);
+        return call(a, b, c, d);
+      };
+  }
+}
+
 /** Makes the value of an entry; kept on each table beside the values. */
 const MAKE = Symbol('make');
 

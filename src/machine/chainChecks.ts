@@ -6,6 +6,7 @@
 
 import {
   type AnyFunction,
+  checkedCall,
   endlessList,
   type FunctionDeclaration,
   type Kernel,
@@ -126,10 +127,7 @@ export function withCheckedChains(
   if (first === undefined) return call;
   const { chain, index } = first;
   if (parameters.length <= 4 && chains.length === 1 && index <= 1) {
-    return (a, b, c, d) => {
-      checker.check(chain, index === 0 ? a : b);
-      return call(a, b, c, d);
-    };
+    return checkedCall(parameters.length, (a, b) => checker.check(chain, index === 0 ? a : b), call);
   }
   return (...args) => {
     for (const one of chains) checker.check(one.chain, args[one.index]);

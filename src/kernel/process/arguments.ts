@@ -13,7 +13,7 @@ import {
 } from '../../memory/index.ts';
 import type { FunctionDeclaration, Parameter } from '../declaration.ts';
 import type { Kernel } from '../kernel.ts';
-import type { AnyFunction } from '../seamShapes.ts';
+import { type AnyFunction, checkedCall } from '../seamShapes.ts';
 import { pageFault } from './pageFault.ts';
 
 /** What has to hold for one argument. */
@@ -263,11 +263,11 @@ export function withCheckedArguments(
       return call(...args);
     };
   }
-  return (a, b, c, d) => {
+  const check = (a: unknown, b: unknown, c: unknown, d: unknown): void => {
     checker.check(first, pick(first.index, a, b, c, d));
     if (second !== undefined) checker.check(second, pick(second.index, a, b, c, d));
-    return call(a, b, c, d);
   };
+  return checkedCall(parameters.length, check, call);
 }
 
 function pick(index: number, a: unknown, b: unknown, c: unknown, d: unknown): unknown {
