@@ -111,24 +111,32 @@ function checkReturn(e: Emitter, step: Step, returnAddress: number): void {
   body.op(op.i64Ne);
   body.open(op.if);
   popReturnAddress(e);
-  leaveToTarget(e, step.dirtyAfter | RSP_BIT);
+  leaveToTarget(e, step.dirtyAfter | RSP_BIT, REASON_LEAVE);
   body.close();
   popReturnAddress(e);
 }
 
-/** Leaves with rip = TARGET, whose high half may be any: the interpreter finds out. */
-function leaveToTarget(e: Emitter, dirty: number): void {
-  const { body } = e;
+/** Leaves for a reason with rip = TARGET, whose high half may be any: the interpreter finds out. */
+function leaveToTarget(e: Emitter, dirty: number, reason: number): void {
   e.storeRegisters(dirty);
-  body.i32(0);
-  body.get(TARGET);
-  body.memory(op.i64Store, STATE_RIP);
-  body.i32(0);
-  body.get(FUEL);
-  body.memory(op.i32Store, STATE_FUEL);
-  body.i32(REASON_LEAVE);
+  storeFuelAndTarget(e);
+  returnFor(e, reason);
+}
+
+/** Returns from the translated function for a reason. */
+function returnFor(e: Emitter, reason: number): void {
+  const { body } = e;
+  body.i32(0 - reason);
   body.i64(0);
   body.op(op.return);
+}
+
+/** Fuel as the host or the interpreter left it. */
+function reloadFuel(e: Emitter): void {
+  const { body } = e;
+  body.i32(0);
+  body.memory(op.i32Load, STATE_FUEL);
+  body.set(FUEL);
 }
 
 /** A direct call. */
@@ -250,7 +258,6 @@ function pushIsLast(e: Emitter): void {
 
 /** Calls the host function at TARGET. Registers are in the state block meanwhile. */
 function callHost(e: Emitter, step: Step, returnAddress: number): void {
-  const { body } = e;
   // The interpreter does the call after which the strand has to stop.
   pushIsLast(e);
   e.leaveIf();
@@ -259,9 +266,7 @@ function callHost(e: Emitter, step: Step, returnAddress: number): void {
   pushReturnAddress(e, returnAddress);
   e.storeRegisters(RSP_BIT);
   askHost(e);
-  body.i32(0);
-  body.memory(op.i32Load, STATE_FUEL);
-  body.set(FUEL);
+  reloadFuel(e);
   e.loadRegisters(RAX_BIT);
   checkReturn(e, step, returnAddress);
 }
@@ -302,9 +307,7 @@ export function stepInInterpreter(e: Emitter, instruction: Instruction): void {
   body.open(op.if);
   returnReason(e);
   body.close();
-  body.i32(0);
-  body.memory(op.i32Load, STATE_FUEL);
-  body.set(FUEL);
+  reloadFuel(e);
   e.loadRegisters(step.live | RSP_BIT);
   e.flags.load(step.flagsAfter);
 }
@@ -328,25 +331,11 @@ export function returnFromUnit(e: Emitter): void {
   body.memory(op.i64Load, 0);
   body.set(TARGET);
   popReturnAddress(e);
-  leaveOutOfFuel(e, facts.dirtyOut | RSP_BIT);
+  leaveToTarget(e, facts.dirtyOut | RSP_BIT, REASON_FUEL);
   body.close();
   e.storeRegisters(facts.dirtyOut & analysis.summary.writes & ~RSP_BIT & ~RAX_BIT);
   body.get(FUEL);
   body.get(RAX);
-  body.op(op.return);
-}
-
-function leaveOutOfFuel(e: Emitter, dirty: number): void {
-  const { body } = e;
-  e.storeRegisters(dirty);
-  body.i32(0);
-  body.get(TARGET);
-  body.memory(op.i64Store, STATE_RIP);
-  body.i32(0);
-  body.get(FUEL);
-  body.memory(op.i32Store, STATE_FUEL);
-  body.i32(-REASON_FUEL);
-  body.i64(0);
   body.op(op.return);
 }
 
@@ -400,13 +389,12 @@ function tailCallHost(e: Emitter): void {
   e.storeRegisters(facts.dirtyOut | RSP_BIT);
   askHost(e);
   // Without fuel the caller would take the result for a reason; the engine pops and goes on there.
-  body.i32(0);
-  body.memory(op.i32Load, STATE_FUEL);
-  body.tee(FUEL);
+  reloadFuel(e);
+  body.get(FUEL);
   body.i32(0);
   body.op(op.i32LeS);
   body.open(op.if);
-  returnToPop(e);
+  returnFor(e, REASON_POP);
   body.close();
   body.get(FUEL);
   body.i32(0);
@@ -425,20 +413,12 @@ function askHost(e: Emitter): void {
   body.open(op.if);
   returnReason(e);
   body.close();
-  // The host may have gone on with another stack pointer; then the engine pops there.
+  // The host may have gone on with another stack pointer; then the engine pops the return address there.
   body.i32(0);
   body.memory(op.i64Load, stateOf(RSP));
   body.get(RSP);
   body.op(op.i64Ne);
   body.open(op.if);
-  returnToPop(e);
+  returnFor(e, REASON_POP);
   body.close();
-}
-
-/** Returns to the engine, which pops the return address and goes on there. */
-function returnToPop(e: Emitter): void {
-  const { body } = e;
-  body.i32(-REASON_POP);
-  body.i64(0);
-  body.op(op.return);
 }
