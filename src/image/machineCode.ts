@@ -18,12 +18,14 @@ import {
   type MachineCodeReport,
   MustSplitError,
   NdisboxError,
+  PAGE_FAULT_IN_NONPAGED_AREA,
   pagesOf,
   preempt,
   procedure,
   RaisedStatusError,
   raiseIrql,
   shadowOf,
+  UNEXPECTED_KERNEL_MODE_TRAP,
 } from '../kernel/index.ts';
 import {
   type Address,
@@ -277,7 +279,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
 
   #tooDeep(entry: Entry): never {
     return this.kernel.bugCheck(
-      0x7f,
+      UNEXPECTED_KERNEL_MODE_TRAP,
       [8, 0, 0, 0],
       `the kernel stack is used up at ${entry.name}: drivers call one another without end; return before calling again`,
     );
@@ -318,19 +320,23 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       this.#strands.give(strand);
       return new Promise(() => {});
     }
-    this.#strands.save(strand);
-    if (left === 'split') return this.#split(strand, entry);
-    const awaited = this.#awaited ?? Promise.resolve(0);
-    const kind = this.#awaitedResult;
-    this.#awaited = null;
+    if (left === 'split') {
+      this.#strands.save(strand);
+      return this.#split(strand, entry);
+    }
     return new Promise<number | bigint>((resolve, reject) => {
       strand.settle = resolve;
       strand.fail = reject;
-      this.#whenOver(strand, entry, awaited, kind);
+      this.#suspend(strand, entry);
     });
   }
 
-  #whenOver(strand: Strand, entry: Entry, awaited: Promise<unknown>, kind: ValueKind): void {
+  /** Keeps a strand that has to wait; it goes on when what it waits for is over. */
+  #suspend(strand: Strand, entry: Entry): void {
+    this.#strands.save(strand);
+    const awaited = this.#awaited ?? Promise.resolve(0);
+    const kind = this.#awaitedResult;
+    this.#awaited = null;
     awaited.then(
       (value: unknown) => this.#continue(strand, entry, () => this.#finishCall(kind, value)),
       (error: unknown) =>
@@ -359,10 +365,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
         return;
       }
       if (left === 'ended') return this.#strands.give(strand);
-      this.#strands.save(strand);
-      const awaited = this.#awaited ?? Promise.resolve(0);
-      this.#awaited = null;
-      this.#whenOver(strand, entry, awaited, this.#awaitedResult);
+      this.#suspend(strand, entry);
     } catch (error) {
       if (error instanceof RaisedStatusError) this.#strands.give(strand);
       fail(error);
@@ -608,7 +611,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
     const { callables } = this.kernel.memory;
     const stale = callables.isStale(target) ? ', a function that was released,' : '';
     return this.kernel.bugCheck(
-      0x50,
+      PAGE_FAULT_IN_NONPAGED_AREA,
       [target, 8, target, 2],
       `${this.#current?.name ?? 'machine code'} called 0x${target.toString(16)}${stale} where no function is`,
     );

@@ -13,7 +13,9 @@ import {
 } from '../kernel/index.ts';
 import {
   type Address,
+  PAGE_SIZE,
   type PoolBlock,
+  pagesOfSize,
   pointerText,
   type Shadow,
   type ShadowReason,
@@ -27,7 +29,7 @@ export function markSections(shadow: Shadow, image: LoadedImage): void {
   if (image.image.flat) return;
   for (const section of image.image.sections) {
     const { start, end } = image.rangeOf(section);
-    const pageEnd = (end + 0xfff) & ~0xfff;
+    const pageEnd = start + pagesOfSize(end - start) * PAGE_SIZE;
     shadow.allow(start, end - start);
     if (pageEnd > end) shadow.forbid(end, pageEnd - end, 'endOfSection');
   }
@@ -37,7 +39,7 @@ export function markSections(shadow: Shadow, image: LoadedImage): void {
 export function markDiscarded(shadow: Shadow, image: LoadedImage): void {
   for (const section of image.image.sections) {
     const { start, end } = image.rangeOf(section);
-    if (image.isDiscarded(start)) shadow.forbid(start, (end - start + 0xfff) & ~0xfff, 'discarded');
+    if (image.isDiscarded(start)) shadow.forbid(start, pagesOfSize(end - start) * PAGE_SIZE, 'discarded');
   }
 }
 

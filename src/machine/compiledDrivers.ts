@@ -20,13 +20,15 @@ import {
 import {
   type Driver,
   type Kernel,
+  KMODE_EXCEPTION_NOT_HANDLED,
   kpcrOf,
   NdisboxError,
   pagesOf,
+  STATUS_ENTRYPOINT_NOT_FOUND,
   shadowOf,
   translateAddress,
 } from '../kernel/index.ts';
-import type { Address } from '../memory/index.ts';
+import type { Address, Shadow } from '../memory/index.ts';
 import { Engine } from '../x64/index.ts';
 import type { ImportParts } from './driverImports.ts';
 import { ExportTable } from './exportTable.ts';
@@ -43,14 +45,13 @@ export interface ParsedDriver {
   readonly map: (driver: Driver) => Address;
 }
 
-/** Calling a function that the machine does not have: DRIVER_VIOLATION would hide the name, so the text says it. */
-const MISSING_FUNCTION = 0x1e;
-
 export class CompiledDrivers {
   readonly code: MachineCode;
   readonly #kernel: Kernel;
   readonly #engine: Engine;
   readonly #exports: ExportTable;
+  /** Null where memory safety is not checked. */
+  readonly #shadow: Shadow | null;
   /** Enforced where memory safety is checked. */
   readonly #guard: CallGuard | null;
   readonly #images = new Map<Driver, LoadedImage>();
@@ -60,6 +61,7 @@ export class CompiledDrivers {
     this.#kernel = kernel;
     const pages = pagesOf(kernel);
     const shadow = shadowOf(kernel);
+    this.#shadow = shadow;
     let engine: Engine | null = null;
     this.#guard =
       shadow === null
@@ -107,8 +109,7 @@ export class CompiledDrivers {
       codeGone: ({ start, end }) => this.#engine.invalidate(start, end - start),
       ...(options.stubMissing === true ? { stubMissing: (missing) => this.#stub(driver, missing) } : {}),
     });
-    const shadow = shadowOf(kernel);
-    if (shadow !== null) markSections(shadow, loaded);
+    if (this.#shadow !== null) markSections(this.#shadow, loaded);
     // The pages may have held another image before.
     this.#engine.forget(loaded.base, loaded.size);
     for (const note of image.notes) kernel.note(image.name, note);
@@ -122,8 +123,8 @@ export class CompiledDrivers {
     const name = `${dll}!${typeof symbol === 'number' ? `#${symbol}` : symbol}`;
     const call = (): never =>
       this.#kernel.bugCheck(
-        MISSING_FUNCTION,
-        [0xc000_0139, 0, 0, 0],
+        KMODE_EXCEPTION_NOT_HANDLED,
+        [STATUS_ENTRYPOINT_NOT_FOUND, 0, 0, 0],
         `${driver.name} called ${name}, which the machine does not have; it was loaded with stubMissing`,
       );
     const target = new HostFunction(name, call, [], 'none', false, this.code.convention);
@@ -135,8 +136,7 @@ export class CompiledDrivers {
     const image = this.#images.get(driver);
     if (image === undefined) return;
     image.discardInit();
-    const shadow = shadowOf(this.#kernel);
-    if (shadow !== null) markDiscarded(shadow, image);
+    if (this.#shadow !== null) markDiscarded(this.#shadow, image);
   }
 
   /** Gives the memory of a driver's image back. Nothing for a driver that is not compiled. */

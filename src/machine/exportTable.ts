@@ -69,23 +69,31 @@ export class ExportTable {
   /** What `name` of ndis or of the kernel is for a driver, to be called by machine code; null where there is none. */
   find(driver: Driver, module: string, name: string): HostFunction | null {
     const source = this.#sources.find((one) => one.module === module);
-    return source === undefined ? null : this.#functionOf(source, driver, name);
+    const declaration = source === undefined ? undefined : declarationIn(source, name);
+    return source === undefined || !isFunctionDeclaration(declaration)
+      ? null
+      : this.#functionFor(driver, declaration, source.context);
   }
 
   #addressOf(source: ExportSource, driver: Driver, name: string): Address | null {
-    const declaration = Object.hasOwn(source.declarations, name) ? source.declarations[name] : undefined;
-    if (isDataDeclaration(declaration)) return variableAddress(this.#code.kernel, declaration);
-    const target = this.#functionOf(source, driver, name);
+    const { kernel, exceptions } = this.#code;
+    const declaration = declarationIn(source, name);
+    if (isDataDeclaration(declaration)) return variableAddress(kernel, declaration);
+    if (isFunctionDeclaration(declaration)) {
+      const target = this.#functionFor(driver, declaration, source.context);
+      return kernel.memory.callables.addressOf(target, driver);
+    }
     // What only machine code can call has no declaration: it sees and changes registers.
-    if (target === null && source.module === 'ntoskrnl') return this.#code.exceptions.exportAt(name);
-    return target === null ? null : this.#code.kernel.memory.callables.addressOf(target, driver);
+    return source.module === 'ntoskrnl' ? exceptions.exportAt(name) : null;
   }
 
-  #functionOf(source: ExportSource, driver: Driver, name: string): HostFunction | null {
-    const declaration = Object.hasOwn(source.declarations, name) ? source.declarations[name] : undefined;
-    if (!isFunctionDeclaration(declaration)) return null;
+  #functionFor(
+    driver: Driver,
+    declaration: FunctionDeclaration<unknown, unknown>,
+    context: unknown,
+  ): HostFunction {
     const { kernel } = this.#code;
-    const unchecked: AnyFunction = this.#seam.machineFunction(declaration, source.context, driver);
+    const unchecked: AnyFunction = this.#seam.machineFunction(declaration, context, driver);
     const checked = withCheckedArguments(
       kernel,
       declaration,
@@ -94,12 +102,12 @@ export class ExportTable {
     );
     const { userResult } = declaration;
     const call = userResult === undefined ? checked : withUserResult(checked, userResult);
-    return exportedFunction(
-      declaration satisfies FunctionDeclaration<unknown, unknown>,
-      call,
-      this.#code.convention,
-    );
+    return exportedFunction(declaration, call, this.#code.convention);
   }
+}
+
+function declarationIn({ declarations }: ExportSource, name: string): unknown {
+  return Object.hasOwn(declarations, name) ? declarations[name] : undefined;
 }
 
 /** Gives addresses of the user window whole, where the function returns such. */

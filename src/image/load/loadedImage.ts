@@ -3,7 +3,14 @@
  * initialization sections go first, after DriverEntry; an access to them is then a page fault.
  */
 
-import { type Address, PAGE_EXECUTE, PAGE_NONE, PAGE_SIZE, type Pages } from '../../memory/index.ts';
+import {
+  type Address,
+  PAGE_EXECUTE,
+  PAGE_NONE,
+  PAGE_SIZE,
+  type Pages,
+  pagesOfSize,
+} from '../../memory/index.ts';
 import { hexadecimal, type PeExport, type PeImage, type PeSection, type Rva } from '../pe/index.ts';
 import type { ImportModule } from './importResolver.ts';
 
@@ -167,7 +174,7 @@ export class LoadedImage implements ImportModule {
 
   #forbid(section: PeSection): void {
     const range = this.rangeOf(section);
-    const count = Math.ceil(section.size / PAGE_SIZE);
+    const count = pagesOfSize(section.size);
     this.#pages.protect(range.start, count, PAGE_NONE);
     this.#pages.memory.u8.fill(GONE, range.start, range.start + count * PAGE_SIZE);
     if ((section.protection & PAGE_EXECUTE) !== 0) this.#codeGone(range);

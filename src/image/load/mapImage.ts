@@ -14,6 +14,7 @@ import {
   PAGE_SIZE,
   PAGE_WRITE,
   type Pages,
+  pagesOfSize,
 } from '../../memory/index.ts';
 import type { PeImage, UnknownImport } from '../pe/index.ts';
 import { findImports } from './bindImports.ts';
@@ -129,8 +130,8 @@ function protect(pages: Pages, image: PeImage, base: Address): void {
     pages.protect(base, image.size / PAGE_SIZE, PAGE_READ | PAGE_WRITE | PAGE_EXECUTE);
     return;
   }
-  pages.protect(base, Math.ceil(image.headersSize / PAGE_SIZE), PAGE_READ);
+  pages.protect(base, pagesOfSize(image.headersSize), PAGE_READ);
   for (const { rva, size, protection } of image.sections) {
-    pages.protect(base + rva, Math.ceil(size / PAGE_SIZE), protection);
+    pages.protect(base + rva, pagesOfSize(size), protection);
   }
 }

@@ -1,6 +1,6 @@
 /** The functions through which drivers use memory descriptor lists. Implements the MDL pages of wdm.h. */
 
-import { type Address, PAGE_SIZE } from '../../memory/index.ts';
+import { type Address, PAGE_SIZE, pagesOfSize } from '../../memory/index.ts';
 import { declareFunction } from '../declaration.ts';
 import { MDL_MAPPED_TO_SYSTEM_VA, MDL_SOURCE_IS_NONPAGED_POOL } from '../generated/constants/common.ts';
 import { STATUS_INVALID_PARAMETER_2, STATUS_SUCCESS } from '../generated/constants/ntstatus.ts';
@@ -285,7 +285,7 @@ export const BYTES_TO_PAGES = declareFunction('ntoskrnl', {
   ...inlineAny,
   prototype: 'ULONG BYTES_TO_PAGES(SIZE_T Size)',
   page: 'wdm/nf-wdm-bytes_to_pages',
-  implement: () => (Size: Wide) => Math.ceil(Number(Size) / PAGE_SIZE),
+  implement: () => (Size: Wide) => pagesOfSize(Number(Size)),
 });
 
 /** Start of the page around an address. Any IRQL. wdm/nf-wdm-page_align */
