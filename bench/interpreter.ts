@@ -17,6 +17,7 @@ import {
   STATE_MXCSR,
   STATE_RIP,
 } from '../src/x64/index.ts';
+import { bytesOf } from './support/hexadecimal.ts';
 
 const CODE = 0x2_0000;
 const DATA = 0x4_0000;
@@ -67,7 +68,7 @@ const engine = new Engine(
 const { i32, u8 } = memory;
 
 function run(code: string, registers: Readonly<Record<number, number>>): number {
-  const bytes = code.match(/../g)?.map((pair) => Number.parseInt(pair, 16)) ?? [];
+  const bytes = bytesOf(code);
   u8.set(bytes, CODE);
   i32.fill(0, STATE_GENERAL >> 2, (STATE_GENERAL >> 2) + 32);
   const pointer = (register: number, low: number) => {

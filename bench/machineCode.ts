@@ -8,6 +8,7 @@ import * as functions from '../src/kernel/functions.ts';
 import { attachSynchronization, declareCallback, Kernel, pagesOf, Seam } from '../src/kernel/index.ts';
 import { type Address, PAGE_EXECUTE, PAGE_READ } from '../src/memory/index.ts';
 import { Engine } from '../src/x64/index.ts';
+import { bytesOf } from './support/hexadecimal.ts';
 
 /*
  * clang -O1 of
@@ -46,7 +47,7 @@ const addresses: Address[] = [];
 let at = page;
 for (const hex of Object.values(CODE)) {
   addresses.push(at);
-  const bytes = hex.match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? [];
+  const bytes = bytesOf(hex);
   memory.u8.set(bytes, at);
   at = (at + bytes.length + 15) & ~15;
 }

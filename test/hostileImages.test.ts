@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { NdisboxError } from '../src/kernel/index.ts';
+import { macrotask, NdisboxError } from '../src/kernel/index.ts';
 import { bugCheckOf, driver, failureOf, GOOD, MEMORY, newMachine } from './support/hostileDriver.ts';
 import { buildImage, OPTIONAL_HEADER } from './support/peBuilder.ts';
 
@@ -143,7 +143,8 @@ describe('endless loops that call the kernel', () => {
   test('at PASSIVE_LEVEL: the host stays responsive', async () => {
     const machine = newMachine();
     const loading = machine.load('bad', loop());
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    // The loop runs for machine time, and lets the host run between.
+    while (machine.kernel.clock.now < 100_000) await macrotask();
     machine.kernel.stop(new NdisboxError('SHUT_DOWN', 'the test has seen enough'));
     await expect(loading).rejects.toMatchObject({ code: 'SHUT_DOWN' });
   });

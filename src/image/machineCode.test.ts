@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { createTestKernel } from '../../test/support/kernel.ts';
+import { bytesOf } from '../../test/support/machineCode.ts';
 import * as functions from '../kernel/functions.ts';
 import {
   type CallbackDeclaration,
@@ -79,7 +80,7 @@ function createTest(options: { readonly processors?: number; readonly seed?: num
   let at = page;
   for (const [name, hex] of Object.entries(CODE)) {
     addresses[name] = at;
-    const bytes = hex.match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? [];
+    const bytes = bytesOf(hex);
     memory.u8.set(bytes, at);
     at = (at + bytes.length + 15) & ~15;
   }

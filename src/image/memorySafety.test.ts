@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { createTestKernel } from '../../test/support/kernel.ts';
+import { bytesOf } from '../../test/support/machineCode.ts';
 import * as functions from '../kernel/functions.ts';
 import { BugCheckError, declareCallback, pagesOf, poolOf, shadowOf } from '../kernel/index.ts';
 import { type Address, PAGE_EXECUTE, PAGE_READ, poolType } from '../memory/index.ts';
@@ -55,7 +56,7 @@ function createTest(memorySafety = true) {
   const page = pages.allocate(1);
   const placeOf = (name: keyof typeof CODE): Address => page + Object.keys(CODE).indexOf(name) * 32;
   const place = (name: keyof typeof CODE): void => {
-    const bytes = CODE[name].match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? [];
+    const bytes = bytesOf(CODE[name]);
     kernel.memory.u8.set(bytes, placeOf(name));
     pages.protect(page, 1, PAGE_READ | PAGE_EXECUTE);
   };

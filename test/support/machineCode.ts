@@ -34,11 +34,9 @@ export interface TestMachine {
   rip(): number;
 }
 
+/** The bytes of hexadecimal text, pairs of digits with or without space between them. */
 export function bytesOf(text: string): number[] {
-  return text
-    .split(/\s+/)
-    .filter((part) => part !== '')
-    .map((part) => Number.parseInt(part, 16));
+  return (text.match(/[0-9a-f]{2}/gi) ?? []).map((pair) => Number.parseInt(pair, 16));
 }
 
 export function makeTestMachine(
