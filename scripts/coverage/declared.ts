@@ -6,6 +6,7 @@ import type { CallbackDeclaration, FunctionDeclaration } from '../../src/kernel/
 import * as kernel from '../../src/kernel/index.ts';
 import * as ndisFunctions from '../../src/ndis/functions.ts';
 import { ndisStructures } from '../../src/ndis/generated/structures/all.ts';
+import * as ndisHandlers from '../../src/ndis/handlers.ts';
 import * as ndis from '../../src/ndis/index.ts';
 import { readFacts } from './facts.ts';
 
@@ -25,15 +26,18 @@ export function isDeclared(value: unknown): value is AnyDeclared {
 
 /** Functions and callbacks by their documented name. */
 export const declarations: ReadonlyMap<string, AnyDeclared> = new Map(
-  [kernel, ndis, kernelFunctions, ndisFunctions]
+  [kernel, ndis, kernelFunctions, ndisFunctions, ndisHandlers]
     .flatMap((module: object) => Object.values(module) as unknown[])
     .filter(isDeclared)
     .map((declaration) => [declaration.parsed.name, declaration]),
 );
 
-/** Whether drivers can import the function: it stands in the table that the seam is made of. */
+/**
+ * Whether drivers can call the function: it stands in the table that the seam is made of, or in that of the handlers
+ * which NDIS puts into blocks.
+ */
 export const importable: ReadonlySet<string> = new Set(
-  [kernelFunctions, ndisFunctions].flatMap((module: object) => Object.keys(module)),
+  [kernelFunctions, ndisFunctions, ndisHandlers].flatMap((module: object) => Object.keys(module)),
 );
 
 interface LayoutNames {

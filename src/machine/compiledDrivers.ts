@@ -19,6 +19,7 @@ import {
 } from '../image/index.ts';
 import {
   type Driver,
+  type FunctionDeclaration,
   type Kernel,
   KMODE_EXCEPTION_NOT_HANDLED,
   kpcrOf,
@@ -148,6 +149,11 @@ export class CompiledDrivers {
   /** An export as a compiled driver gets it by name at run time; undefined for a driver that is not compiled. */
   routine(driver: Driver, module: string, name: string): HostFunction | null | undefined {
     return this.#images.has(driver) ? this.#exports.find(driver, module, name) : undefined;
+  }
+
+  /** A handler of ndis as a compiled driver calls it; undefined for a driver that is not compiled. */
+  handler(driver: Driver, declaration: FunctionDeclaration<unknown, unknown>): HostFunction | undefined {
+    return this.#images.has(driver) ? this.#exports.handler(driver, declaration) : undefined;
   }
 
   /** The image around an address. */

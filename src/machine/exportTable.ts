@@ -31,6 +31,9 @@ const argumentFacts: ArgumentFacts = {
     (requiredByKernel.get(name) ?? requiredByNdis.get(name))?.includes(parameter) === true,
 };
 
+/** Where ndis stands among the sources. */
+const NDIS_SOURCE = 1;
+
 /** A table of declarations with what their implementations work on. */
 interface ExportSource {
   /** As `moduleKey` gives it. */
@@ -73,6 +76,11 @@ export class ExportTable {
     return source === undefined || !isFunctionDeclaration(declaration)
       ? null
       : this.#functionFor(driver, declaration, source.context);
+  }
+
+  /** A handler that ndis provides, for a driver that calls it through a pointer. */
+  handler(driver: Driver, declaration: FunctionDeclaration<unknown, unknown>): HostFunction {
+    return this.#functionFor(driver, declaration, this.#sources[NDIS_SOURCE].context);
   }
 
   #addressOf(source: ExportSource, driver: Driver, name: string): Address | null {

@@ -34,6 +34,7 @@ import {
 } from '../kernel/index.ts';
 import type { Address } from '../memory/index.ts';
 import {
+  attachHandlerSource,
   attachRoutineSource,
   completeForDrivers,
   createAdapter,
@@ -55,7 +56,7 @@ import type { DriverImage } from './driverImage.ts';
 import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
 import { OpenedDevice } from './openedDevice.ts';
 import { RingHost } from './ring/ringFunctions.ts';
-import { routineSource, systemRoutineSource } from './routineSource.ts';
+import { handlerSource, routineSource, systemRoutineSource } from './routineSource.ts';
 import { RunLoop } from './runLoop.ts';
 import { type MachineSnapshot, takeSnapshot } from './snapshot.ts';
 import { structureNamed } from './structures.ts';
@@ -151,6 +152,10 @@ export class Machine {
     attachRoutineSource(
       this.ndis,
       routineSource(this.#seam, this.ndis, (driver, name) => this.#compiled?.routine(driver, 'ndis', name)),
+    );
+    attachHandlerSource(
+      this.ndis,
+      handlerSource(this.#seam, this.ndis, (driver, handler) => this.#compiled?.handler(driver, handler)),
     );
     attachSystemRoutines(
       this.kernel,

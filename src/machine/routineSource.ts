@@ -6,6 +6,7 @@
 import * as kernelFunctions from '../kernel/functions.ts';
 import {
   type Driver,
+  type FunctionDeclaration,
   isDataDeclaration,
   isFunctionDeclaration,
   type Kernel,
@@ -14,7 +15,7 @@ import {
   variableAddress,
 } from '../kernel/index.ts';
 import * as functions from '../ndis/functions.ts';
-import type { NdisLibrary, RoutineSource } from '../ndis/index.ts';
+import type { HandlerSource, NdisLibrary, RoutineSource } from '../ndis/index.ts';
 
 /**
  * The exports of ndis by name; macros are none.
@@ -31,6 +32,15 @@ export function routineSource(
     if (!isFunctionDeclaration(declaration) || declaration.inline) return null;
     return compiled(driver, name) ?? seam.importFunction(declaration, ndis, driver);
   };
+}
+
+/** The handlers that ndis puts into blocks. @param compiled what a compiled driver gets; undefined for another. */
+export function handlerSource(
+  seam: Seam,
+  ndis: NdisLibrary,
+  compiled: (driver: Driver, handler: FunctionDeclaration<unknown, unknown>) => object | undefined,
+): HandlerSource {
+  return (driver, handler) => compiled(driver, handler) ?? seam.importFunction(handler, ndis, driver);
 }
 
 /** The exports of the kernel and the HAL by name; macros are none. @param compiled like that of `routineSource`. */

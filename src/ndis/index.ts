@@ -6,6 +6,7 @@
 export * from './generated/constants/index.ts';
 export * from './generated/structures/index.ts';
 export * from './library.ts';
+export * from './legacy/providedHandlers.ts';
 export * from './memory/lookaside.ts';
 export * from './memory/poolMemory.ts';
 export * from './memory/sharedMemory.ts';

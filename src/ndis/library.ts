@@ -34,6 +34,8 @@ export class NdisLibrary {
   readonly memory: KernelMemory;
   readonly options: NdisOptions;
   readonly #parts = new Map<symbol, unknown>();
+  /** Objects whose handle is the address of a block in kernel memory. */
+  readonly #blocks = new Map<Address, NdisObject>();
 
   constructor(kernel: Kernel, options: NdisOptions = {}) {
     this.kernel = kernel;
@@ -53,9 +55,22 @@ export class NdisLibrary {
     object.handle = 0;
   }
 
+  /**
+   * Lets the address of a block in kernel memory stand for an object beside its handle: NDIS 5 drivers read the block
+   * behind their handle, and call through it.
+   */
+  registerBlock(object: NdisObject, block: Address): void {
+    this.#blocks.set(block, object);
+  }
+
+  /** The block is gone: calls with its address fail from now on. */
+  unregisterBlock(block: Address): void {
+    this.#blocks.delete(block);
+  }
+
   /** The object behind a handle, or null where the handle is stale, wrong or of another kind. */
   resolve<T extends NdisObject>(handle: Handle, kind: new (...args: never[]) => T): T | null {
-    const object = this.memory.objects.valueAt(handle);
+    const object = this.memory.objects.valueAt(handle) ?? this.#blocks.get(handle);
     return object instanceof kind ? object : null;
   }
 

@@ -22,6 +22,7 @@ import {
 import * as ndisFunctions from '../../src/ndis/functions.ts';
 import * as ndisStructures from '../../src/ndis/generated/structures/index.ts';
 import {
+  attachHandlerSource,
   createAdapter,
   createNdis,
   type MiniportAdapter,
@@ -98,6 +99,7 @@ export function createTestNdis(options: KernelOptions & { readonly ndis?: NdisOp
     },
     (name) => structures.get(name),
   );
+  attachHandlerSource(ndis, (driver, handler) => seam.importFunction(handler, ndis, driver));
   const createDriver = (name: string): TestDriver => {
     const driver = seam.createDriver(name);
     driver.state = 'loading';
