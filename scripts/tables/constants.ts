@@ -67,7 +67,6 @@ const APART: ReadonlySet<string> = new Set([
   'image',
   'wmi',
   'interfaceTypes',
-  'legacy5x',
   'media',
   'virtualization',
 ]);

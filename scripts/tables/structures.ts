@@ -54,7 +54,6 @@ const APART: Readonly<Record<Floor, ReadonlySet<string>>> = {
     'condisMiniport',
     'ipsecOffload',
     'isolation',
-    'legacy5x',
     'mediaLegacy',
     'monitor',
     'ndischimney',

@@ -2587,5 +2587,131 @@ export const NdisKdnetPfUsageKdModule = 0x1; // NDIS 6.86
 export const WwanMPDPOperationCreateChildInterface = 0x0;
 export const WwanMPDPOperationDeleteChildInterface = 0x1;
 export const WwanMPDPOperationMax = 0x2;
+// Ieee8021pPriority
+export const Ieee8021pPriority = 0x6;
+// NDIS_ATTRIBUTE
+export const NDIS_ATTRIBUTE_BUS_MASTER = 0x8;
+export const NDIS_ATTRIBUTE_DESERIALIZE = 0x20;
+export const NDIS_ATTRIBUTE_DO_NOT_BIND_TO_ALL_CO = 0x400;
+export const NDIS_ATTRIBUTE_IGNORE_PACKET_TIMEOUT = 0x1;
+export const NDIS_ATTRIBUTE_IGNORE_REQUEST_TIMEOUT = 0x2;
+export const NDIS_ATTRIBUTE_IGNORE_TOKEN_RING_ERRORS = 0x4;
+export const NDIS_ATTRIBUTE_INTERMEDIATE_DRIVER = 0x10;
+export const NDIS_ATTRIBUTE_MINIPORT_PADS_SHORT_PACKETS = 0x800;
+export const NDIS_ATTRIBUTE_NOT_CO_NDIS = 0x100;
+export const NDIS_ATTRIBUTE_NO_HALT_ON_SUSPEND = 0x40;
+export const NDIS_ATTRIBUTE_SURPRISE_REMOVE_OK = 0x80;
+export const NDIS_ATTRIBUTE_USES_SAFE_BUFFER_APIS = 0x200;
+// NDIS_FLAGS
+export const NDIS_FLAGS_DONT_LOOPBACK = 0x80;
+export const NDIS_FLAGS_DOUBLE_BUFFERED = 0x800;
+export const NDIS_FLAGS_IS_LOOPBACK_PACKET = 0x100;
+export const NDIS_FLAGS_LOOPBACK_ONLY = 0x200;
+export const NDIS_FLAGS_MULTICAST_PACKET = 0x10;
+export const NDIS_FLAGS_PADDED = 0x10000;
+export const NDIS_FLAGS_PROTOCOL_ID_MASK = 0xF;
+export const NDIS_FLAGS_RESERVED2 = 0x20;
+export const NDIS_FLAGS_RESERVED3 = 0x40;
+export const NDIS_FLAGS_RESERVED4 = 0x400;
+export const NDIS_FLAGS_SENT_AT_DPC = 0x1000;
+export const NDIS_FLAGS_USES_ORIGINAL_PACKET = 0x4000;
+export const NDIS_FLAGS_USES_SG_BUFFER_LIST = 0x2000;
+export const NDIS_FLAGS_XLATE_AT_TOP = 0x20000;
+// NDIS_TASK
+export const NDIS_TASK_TCP_LARGE_SEND_V0 = 0x0;
+// PROTOCOL_RESERVED
+export const PROTOCOL_RESERVED_SIZE_IN_PACKET = 0x20;
+// fPACKET_ALLOCATED
+export const fPACKET_ALLOCATED_BY_NDIS = 0x80;
+// fPACKET_CONTAINS
+export const fPACKET_CONTAINS_MEDIA_SPECIFIC_INFO = 0x40;
+// fPACKET_WRAPPER
+export const fPACKET_WRAPPER_RESERVED = 0x3F;
+// DOT11_BSS_TYPE
+export const dot11_BSS_type_infrastructure = 0x1;
+export const dot11_BSS_type_independent = 0x2;
+export const dot11_BSS_type_any = 0x3;
+// DOT11_AUTH_ALGORITHM
+export const DOT11_AUTH_ALGO_80211_OPEN = 0x1;
+export const DOT11_AUTH_ALGO_80211_SHARED_KEY = 0x2;
+export const DOT11_AUTH_ALGO_WPA = 0x3;
+export const DOT11_AUTH_ALGO_WPA_PSK = 0x4;
+export const DOT11_AUTH_ALGO_WPA_NONE = 0x5;
+export const DOT11_AUTH_ALGO_RSNA = 0x6;
+export const DOT11_AUTH_ALGO_RSNA_PSK = 0x7;
+export const DOT11_AUTH_ALGO_WPA3 = 0x8;
+export const DOT11_AUTH_ALGO_WPA3_ENT_192 = 0x8;
+export const DOT11_AUTH_ALGO_WPA3_SAE = 0x9;
+export const DOT11_AUTH_ALGO_OWE = 0xA;
+export const DOT11_AUTH_ALGO_WPA3_ENT = 0xB;
+export const DOT11_AUTH_ALGO_IHV_START = 0x80000000;
+export const DOT11_AUTH_ALGO_IHV_END = 0xFFFFFFFF;
+// DOT11_CIPHER_ALGORITHM
+export const DOT11_CIPHER_ALGO_NONE = 0x0;
+export const DOT11_CIPHER_ALGO_WEP40 = 0x1;
+export const DOT11_CIPHER_ALGO_TKIP = 0x2;
+export const DOT11_CIPHER_ALGO_CCMP = 0x4;
+export const DOT11_CIPHER_ALGO_WEP104 = 0x5;
+export const DOT11_CIPHER_ALGO_BIP = 0x6;
+export const DOT11_CIPHER_ALGO_GCMP = 0x8;
+export const DOT11_CIPHER_ALGO_GCMP_256 = 0x9;
+export const DOT11_CIPHER_ALGO_CCMP_256 = 0xA;
+export const DOT11_CIPHER_ALGO_BIP_GMAC_128 = 0xB;
+export const DOT11_CIPHER_ALGO_BIP_GMAC_256 = 0xC;
+export const DOT11_CIPHER_ALGO_BIP_CMAC_256 = 0xD;
+export const DOT11_CIPHER_ALGO_WPA_USE_GROUP = 0x100;
+export const DOT11_CIPHER_ALGO_RSN_USE_GROUP = 0x100;
+export const DOT11_CIPHER_ALGO_WEP = 0x101;
+export const DOT11_CIPHER_ALGO_IHV_START = 0x80000000;
+export const DOT11_CIPHER_ALGO_IHV_END = 0xFFFFFFFF;
+// NDIS_TASK
+export const TcpIpChecksumNdisTask = 0x0;
+export const IpSecNdisTask = 0x1;
+export const TcpLargeSendNdisTask = 0x2;
+export const MaxNdisTask = 0x3;
+// NDIS_ENCAPSULATION
+export const UNSPECIFIED_Encapsulation = 0x0;
+export const NULL_Encapsulation = 0x1;
+export const IEEE_802_3_Encapsulation = 0x2;
+export const IEEE_802_5_Encapsulation = 0x3;
+export const LLC_SNAP_ROUTED_Encapsulation = 0x4;
+export const LLC_SNAP_BRIDGED_Encapsulation = 0x5;
+// NDIS_DEVICE
+export const NDIS_DEVICE_DISABLE_PM = 0x8;
+export const NDIS_DEVICE_DISABLE_WAKE_ON_MAGIC_PACKET = 0x80;
+export const NDIS_DEVICE_DISABLE_WAKE_ON_PATTERN_MATCH = 0x100;
+export const NDIS_DEVICE_DISABLE_WAKE_ON_RECONNECT = 0x20;
+export const NDIS_DEVICE_DISABLE_WAKE_UP = 0x10;
+export const NDIS_DEVICE_NOT_REMOVEABLE = 0x2;
+export const NDIS_DEVICE_NOT_STOPPABLE = 0x1;
+export const NDIS_DEVICE_NOT_SUSPENDABLE = 0x4;
+export const NDIS_DEVICE_RESERVED = 0x40;
+// NDIS_GUID
+export const NDIS_GUID_ANSI_STRING = 0x4;
+export const NDIS_GUID_ARRAY = 0x10;
+export const NDIS_GUID_TO_OID = 0x1;
+export const NDIS_GUID_TO_STATUS = 0x2;
+export const NDIS_GUID_UNICODE_STRING = 0x8;
 // revision
 export const NDIS_WMI_OUTPUT_INFO_REVISION_1 = 0x1;
+// NUMBER_OF
+export const NUMBER_OF_SINGLE_WORK_ITEMS = 0x6;
+export const NUMBER_OF_WORK_ITEM_TYPES = 0x8;
+// NDIS_PNP_DEVICE_STATE
+export const NdisPnPDeviceAdded = 0x0;
+export const NdisPnPDeviceStarted = 0x1;
+export const NdisPnPDeviceQueryStopped = 0x2;
+export const NdisPnPDeviceStopped = 0x3;
+export const NdisPnPDeviceQueryRemoved = 0x4;
+export const NdisPnPDeviceRemoved = 0x5;
+export const NdisPnPDeviceSurpriseRemoved = 0x6;
+// NDIS_WORK_ITEM_TYPE
+export const NdisWorkItemRequest = 0x0;
+export const NdisWorkItemSend = 0x1;
+export const NdisWorkItemReturnPackets = 0x2;
+export const NdisWorkItemResetRequested = 0x3;
+export const NdisWorkItemResetInProgress = 0x4;
+export const NdisWorkItemHalt = 0x5;
+export const NdisWorkItemSendLoopback = 0x6;
+export const NdisWorkItemMiniportCallback = 0x7;
+export const NdisMaxWorkItems = 0x8;

@@ -8,7 +8,7 @@ import type {
 } from '../../../memory/index.ts';
 import type { NDIS_STATUS } from '../../status.ts';
 import {
-  GUID, KEVENT, LARGE_INTEGER, PROCESSOR_NUMBER, SLIST_HEADER, UNICODE_STRING,
+  GUID, KDPC, KEVENT, KTIMER, LARGE_INTEGER, LIST_ENTRY, PROCESSOR_NUMBER, SINGLE_LIST_ENTRY, SLIST_HEADER, UNICODE_STRING,
 } from '../../../kernel/index.ts';
 
 /** NET_PNP_EVENT, netpnp.h: 152 bytes. */
@@ -3352,6 +3352,23 @@ export const NDIS_EVENT: Structure<NDIS_EVENT, Exclude<keyof NDIS_EVENT, keyof V
   }),
 });
 
+/** NDIS_WORK_ITEM, ndis.h: 80 bytes. */
+export interface NDIS_WORK_ITEM extends View {
+  get Context(): Address;
+  set Context(value: ContextInput);
+  get Routine(): Address;
+  set Routine(value: CallbackInput);
+  readonly WrapperReserved: Uint8Array;
+}
+export const NDIS_WORK_ITEM: Structure<NDIS_WORK_ITEM, Exclude<keyof NDIS_WORK_ITEM, keyof View>> = structure('NDIS_WORK_ITEM', {
+  size: 80, align: 8, header: 'ndis.h',
+  members: () => ({
+    Context: context(0, 'PVOID'),
+    Routine: callback(8, 'NDIS_PROC'),
+    WrapperReserved: array('u8', 16, 64),
+  }),
+});
+
 /** BINARY_DATA, ndis.h: 16 bytes. */
 export interface BINARY_DATA extends View {
   Length: number;
@@ -3386,6 +3403,217 @@ export const NDIS_CONFIGURATION_PARAMETER: Structure<NDIS_CONFIGURATION_PARAMETE
       StringData: nested(8, 16, () => UNICODE_STRING),
       BinaryData: nested(8, 16, () => BINARY_DATA),
     }),
+  }),
+});
+
+/** NDIS_WAN_LINE_UP, ndis.h: 64 bytes. */
+export interface NDIS_WAN_LINE_UP extends View {
+  LinkSpeed: number;
+  MaximumTotalSize: number;
+  Quality: number;
+  SendWindow: number;
+  readonly RemoteAddress: Uint8Array;
+  readonly LocalAddress: Uint8Array;
+  ProtocolBufferLength: number;
+  get ProtocolBuffer(): Address;
+  set ProtocolBuffer(value: PointerInput);
+  ProtocolType: number;
+  readonly DeviceName: UNICODE_STRING;
+}
+export const NDIS_WAN_LINE_UP: Structure<NDIS_WAN_LINE_UP, Exclude<keyof NDIS_WAN_LINE_UP, keyof View>> = structure('NDIS_WAN_LINE_UP', {
+  size: 64, align: 8, header: 'ndis.h',
+  members: () => ({
+    LinkSpeed: u32(0),
+    MaximumTotalSize: u32(4),
+    Quality: u32(8, 'NDIS_WAN_QUALITY'),
+    SendWindow: u16(12),
+    RemoteAddress: array('u8', 14, 6),
+    LocalAddress: array('u8', 20, 6),
+    ProtocolBufferLength: u32(28),
+    ProtocolBuffer: pointer(32, 'UCHAR'),
+    ProtocolType: u16(40),
+    DeviceName: nested(48, 16, () => UNICODE_STRING),
+  }),
+});
+
+/** NDIS_WAN_LINE_DOWN, ndis.h: 12 bytes. */
+export interface NDIS_WAN_LINE_DOWN extends View {
+  readonly RemoteAddress: Uint8Array;
+  readonly LocalAddress: Uint8Array;
+}
+export const NDIS_WAN_LINE_DOWN: Structure<NDIS_WAN_LINE_DOWN, Exclude<keyof NDIS_WAN_LINE_DOWN, keyof View>> = structure('NDIS_WAN_LINE_DOWN', {
+  size: 12, align: 1, header: 'ndis.h',
+  members: () => ({
+    RemoteAddress: array('u8', 0, 6),
+    LocalAddress: array('u8', 6, 6),
+  }),
+});
+
+/** NDIS_WAN_FRAGMENT, ndis.h: 12 bytes. */
+export interface NDIS_WAN_FRAGMENT extends View {
+  readonly RemoteAddress: Uint8Array;
+  readonly LocalAddress: Uint8Array;
+}
+export const NDIS_WAN_FRAGMENT: Structure<NDIS_WAN_FRAGMENT, Exclude<keyof NDIS_WAN_FRAGMENT, keyof View>> = structure('NDIS_WAN_FRAGMENT', {
+  size: 12, align: 1, header: 'ndis.h',
+  members: () => ({
+    RemoteAddress: array('u8', 0, 6),
+    LocalAddress: array('u8', 6, 6),
+  }),
+});
+
+/** NDIS_WAN_GET_STATS, ndis.h: 64 bytes. */
+export interface NDIS_WAN_GET_STATS extends View {
+  readonly LocalAddress: Uint8Array;
+  BytesSent: number;
+  BytesRcvd: number;
+  FramesSent: number;
+  FramesRcvd: number;
+  CRCErrors: number;
+  TimeoutErrors: number;
+  AlignmentErrors: number;
+  SerialOverrunErrors: number;
+  FramingErrors: number;
+  BufferOverrunErrors: number;
+  BytesTransmittedUncompressed: number;
+  BytesReceivedUncompressed: number;
+  BytesTransmittedCompressed: number;
+  BytesReceivedCompressed: number;
+}
+export const NDIS_WAN_GET_STATS: Structure<NDIS_WAN_GET_STATS, Exclude<keyof NDIS_WAN_GET_STATS, keyof View>> = structure('NDIS_WAN_GET_STATS', {
+  size: 64, align: 4, header: 'ndis.h',
+  members: () => ({
+    LocalAddress: array('u8', 0, 6),
+    BytesSent: u32(8),
+    BytesRcvd: u32(12),
+    FramesSent: u32(16),
+    FramesRcvd: u32(20),
+    CRCErrors: u32(24),
+    TimeoutErrors: u32(28),
+    AlignmentErrors: u32(32),
+    SerialOverrunErrors: u32(36),
+    FramingErrors: u32(40),
+    BufferOverrunErrors: u32(44),
+    BytesTransmittedUncompressed: u32(48),
+    BytesReceivedUncompressed: u32(52),
+    BytesTransmittedCompressed: u32(56),
+    BytesReceivedCompressed: u32(60),
+  }),
+});
+
+/** MEDIA_SPECIFIC_INFORMATION, ndis.h: 16 bytes. */
+export interface MEDIA_SPECIFIC_INFORMATION extends View {
+  NextEntryOffset: number;
+  ClassId: number;
+  Size: number;
+  readonly ClassInformation: Uint8Array;
+}
+export const MEDIA_SPECIFIC_INFORMATION: Structure<MEDIA_SPECIFIC_INFORMATION, Exclude<keyof MEDIA_SPECIFIC_INFORMATION, keyof View>> = structure('MEDIA_SPECIFIC_INFORMATION', {
+  size: 16, align: 4, header: 'ndis.h',
+  members: () => ({
+    NextEntryOffset: u32(0),
+    ClassId: u32(4, 'NDIS_CLASS_ID'),
+    Size: u32(8),
+    ClassInformation: array('u8', 12, 1),
+  }),
+});
+
+/** NDIS_TCP_IP_CHECKSUM_PACKET_INFO, ndis.h: 4 bytes. */
+export interface NDIS_TCP_IP_CHECKSUM_PACKET_INFO extends View {
+  readonly Transmit: {
+    NdisPacketChecksumV4: number;
+    NdisPacketChecksumV6: number;
+    NdisPacketTcpChecksum: number;
+    NdisPacketUdpChecksum: number;
+    NdisPacketIpChecksum: number;
+  };
+  readonly Receive: {
+    NdisPacketTcpChecksumFailed: number;
+    NdisPacketUdpChecksumFailed: number;
+    NdisPacketIpChecksumFailed: number;
+    NdisPacketTcpChecksumSucceeded: number;
+    NdisPacketUdpChecksumSucceeded: number;
+    NdisPacketIpChecksumSucceeded: number;
+    NdisPacketLoopback: number;
+  };
+  Value: number;
+}
+type NDIS_TCP_IP_CHECKSUM_PACKET_INFO_Path =
+  'Transmit' | 'Transmit.NdisPacketChecksumV4' | 'Transmit.NdisPacketChecksumV6' | 'Transmit.NdisPacketTcpChecksum' | 'Transmit.NdisPacketUdpChecksum' | 'Transmit.NdisPacketIpChecksum' | 'Receive' | 'Receive.NdisPacketTcpChecksumFailed' | 'Receive.NdisPacketUdpChecksumFailed' | 'Receive.NdisPacketIpChecksumFailed' | 'Receive.NdisPacketTcpChecksumSucceeded' | 'Receive.NdisPacketUdpChecksumSucceeded' | 'Receive.NdisPacketIpChecksumSucceeded' | 'Receive.NdisPacketLoopback' | 'Value';
+export const NDIS_TCP_IP_CHECKSUM_PACKET_INFO: Structure<NDIS_TCP_IP_CHECKSUM_PACKET_INFO, NDIS_TCP_IP_CHECKSUM_PACKET_INFO_Path> = structure('NDIS_TCP_IP_CHECKSUM_PACKET_INFO', {
+  size: 4, align: 4, header: 'ndis.h',
+  members: () => ({
+    Transmit: group(0, 4, {
+      NdisPacketChecksumV4: bits('u32', 0, 0, 1),
+      NdisPacketChecksumV6: bits('u32', 0, 1, 1),
+      NdisPacketTcpChecksum: bits('u32', 0, 2, 1),
+      NdisPacketUdpChecksum: bits('u32', 0, 3, 1),
+      NdisPacketIpChecksum: bits('u32', 0, 4, 1),
+    }),
+    Receive: group(0, 4, {
+      NdisPacketTcpChecksumFailed: bits('u32', 0, 0, 1),
+      NdisPacketUdpChecksumFailed: bits('u32', 0, 1, 1),
+      NdisPacketIpChecksumFailed: bits('u32', 0, 2, 1),
+      NdisPacketTcpChecksumSucceeded: bits('u32', 0, 3, 1),
+      NdisPacketUdpChecksumSucceeded: bits('u32', 0, 4, 1),
+      NdisPacketIpChecksumSucceeded: bits('u32', 0, 5, 1),
+      NdisPacketLoopback: bits('u32', 0, 6, 1),
+    }),
+    Value: u32(0),
+  }),
+});
+
+/** NDIS_PACKET_8021Q_INFO, ndis.h: 8 bytes. */
+export interface NDIS_PACKET_8021Q_INFO extends View {
+  readonly TagHeader: {
+    UserPriority: number;
+    CanonicalFormatId: number;
+    VlanId: number;
+    Reserved: number;
+  };
+  get Value(): Address;
+  set Value(value: ContextInput);
+}
+type NDIS_PACKET_8021Q_INFO_Path =
+  'TagHeader' | 'TagHeader.UserPriority' | 'TagHeader.CanonicalFormatId' | 'TagHeader.VlanId' | 'TagHeader.Reserved' | 'Value';
+export const NDIS_PACKET_8021Q_INFO: Structure<NDIS_PACKET_8021Q_INFO, NDIS_PACKET_8021Q_INFO_Path> = structure('NDIS_PACKET_8021Q_INFO', {
+  size: 8, align: 8, header: 'ndis.h',
+  members: () => ({
+    TagHeader: group(0, 4, {
+      UserPriority: bits('u32', 0, 0, 3),
+      CanonicalFormatId: bits('u32', 0, 3, 1),
+      VlanId: bits('u32', 0, 4, 12),
+      Reserved: bits('u32', 0, 16, 16),
+    }),
+    Value: context(0, 'PVOID'),
+  }),
+});
+
+/** NDIS_PHYSICAL_ADDRESS_UNIT, ndis.h: 16 bytes. */
+export interface NDIS_PHYSICAL_ADDRESS_UNIT extends View {
+  readonly PhysicalAddress: LARGE_INTEGER;
+  Length: number;
+}
+export const NDIS_PHYSICAL_ADDRESS_UNIT: Structure<NDIS_PHYSICAL_ADDRESS_UNIT, Exclude<keyof NDIS_PHYSICAL_ADDRESS_UNIT, keyof View>> = structure('NDIS_PHYSICAL_ADDRESS_UNIT', {
+  size: 16, align: 8, header: 'ndis.h',
+  members: () => ({
+    PhysicalAddress: nested(0, 8, () => LARGE_INTEGER),
+    Length: u32(8),
+  }),
+});
+
+/** REFERENCE, ndis.h: 16 bytes. */
+export interface REFERENCE extends View {
+  SpinLock: bigint;
+  ReferenceCount: number;
+  Closing: boolean;
+}
+export const REFERENCE: Structure<REFERENCE, Exclude<keyof REFERENCE, keyof View>> = structure('REFERENCE', {
+  size: 16, align: 8, header: 'ndis.h',
+  members: () => ({
+    SpinLock: u64(0),
+    ReferenceCount: u16(8),
+    Closing: boolean(10),
   }),
 });
 
@@ -3453,6 +3681,19 @@ export const LOCK_STATE_EX: Structure<LOCK_STATE_EX, Exclude<keyof LOCK_STATE_EX
     OldIrql: u8(0),
     LockState: u8(1),
     Flags: u8(2),
+  }),
+});
+
+/** NDIS_TIMER, ndis.h: 128 bytes. */
+export interface NDIS_TIMER extends View {
+  readonly Timer: KTIMER;
+  readonly Dpc: KDPC;
+}
+export const NDIS_TIMER: Structure<NDIS_TIMER, Exclude<keyof NDIS_TIMER, keyof View>> = structure('NDIS_TIMER', {
+  size: 128, align: 8, header: 'ndis.h',
+  members: () => ({
+    Timer: nested(0, 64, () => KTIMER),
+    Dpc: nested(64, 64, () => KDPC),
   }),
 });
 
@@ -5009,6 +5250,31 @@ export const NDIS_MINIPORT_PNP_CHARACTERISTICS: Structure<NDIS_MINIPORT_PNP_CHAR
   }),
 });
 
+/** NDIS_MINIPORT_TIMER, ndis.h: 160 bytes. */
+export interface NDIS_MINIPORT_TIMER extends View {
+  readonly Timer: KTIMER;
+  readonly Dpc: KDPC;
+  get MiniportTimerFunction(): Address;
+  set MiniportTimerFunction(value: CallbackInput);
+  get MiniportTimerContext(): Address;
+  set MiniportTimerContext(value: ContextInput);
+  get Miniport(): Address;
+  set Miniport(value: PointerInput);
+  get NextTimer(): Address;
+  set NextTimer(value: PointerInput);
+}
+export const NDIS_MINIPORT_TIMER: Structure<NDIS_MINIPORT_TIMER, Exclude<keyof NDIS_MINIPORT_TIMER, keyof View>> = structure('NDIS_MINIPORT_TIMER', {
+  size: 160, align: 8, header: 'ndis.h',
+  members: () => ({
+    Timer: nested(0, 64, () => KTIMER),
+    Dpc: nested(64, 64, () => KDPC),
+    MiniportTimerFunction: callback(128, 'PNDIS_TIMER_FUNCTION'),
+    MiniportTimerContext: context(136, 'PVOID'),
+    Miniport: pointer(144, 'NDIS_MINIPORT_BLOCK'),
+    NextTimer: pointer(152, 'NDIS_MINIPORT_TIMER'),
+  }),
+});
+
 /** NDIS_DMA_DESCRIPTION, ndis.h: 20 bytes. */
 export interface NDIS_DMA_DESCRIPTION extends View {
   DemandMode: boolean;
@@ -5029,6 +5295,28 @@ export const NDIS_DMA_DESCRIPTION: Structure<NDIS_DMA_DESCRIPTION, Exclude<keyof
     DmaSpeed: u32(8, 'DMA_SPEED'),
     DmaPort: u32(12),
     DmaChannel: u32(16),
+  }),
+});
+
+/** NDIS_DMA_BLOCK, ndis.h: 56 bytes. */
+export interface NDIS_DMA_BLOCK extends View {
+  get MapRegisterBase(): Address;
+  set MapRegisterBase(value: ContextInput);
+  readonly AllocationEvent: KEVENT;
+  get SystemAdapterObject(): Address;
+  set SystemAdapterObject(value: ContextInput);
+  get Miniport(): Address;
+  set Miniport(value: ContextInput);
+  InProgress: boolean;
+}
+export const NDIS_DMA_BLOCK: Structure<NDIS_DMA_BLOCK, Exclude<keyof NDIS_DMA_BLOCK, keyof View>> = structure('NDIS_DMA_BLOCK', {
+  size: 56, align: 8, header: 'ndis.h',
+  members: () => ({
+    MapRegisterBase: context(0, 'PVOID'),
+    AllocationEvent: nested(8, 24, () => KEVENT),
+    SystemAdapterObject: context(32, 'PVOID'),
+    Miniport: context(40, 'PVOID'),
+    InProgress: boolean(48),
   }),
 });
 
@@ -5515,6 +5803,30 @@ export const NDIS_MINIPORT_DRIVER_CHARACTERISTICS: Structure<NDIS_MINIPORT_DRIVE
   }),
 });
 
+/** FILTERDBS, ndis.h: 32 bytes. */
+export interface FILTERDBS extends View {
+  get EthDB(): Address;
+  set EthDB(value: PointerInput);
+  get NullDB(): Address;
+  set NullDB(value: PointerInput);
+  get TrDB(): Address;
+  set TrDB(value: PointerInput);
+  get YYYDB(): Address;
+  set YYYDB(value: ContextInput);
+  get XXXDB(): Address;
+  set XXXDB(value: ContextInput);
+}
+export const FILTERDBS: Structure<FILTERDBS, Exclude<keyof FILTERDBS, keyof View>> = structure('FILTERDBS', {
+  size: 32, align: 8, header: 'ndis.h',
+  members: () => ({
+    EthDB: pointer(0, 'PETH_FILTER'),
+    NullDB: pointer(0, 'PNULL_FILTER'),
+    TrDB: pointer(8, 'PTR_FILTER'),
+    YYYDB: context(16, 'PVOID'),
+    XXXDB: context(24, 'PVOID'),
+  }),
+});
+
 /** NDIS_MSIX_CONFIG_PARAMETERS, ndis.h: 16 bytes; since NDIS 6.1. */
 export interface NDIS_MSIX_CONFIG_PARAMETERS extends View {
   readonly Header: NDIS_OBJECT_HEADER;
@@ -5908,6 +6220,82 @@ export const NET_IF_INFORMATION: Structure<NET_IF_INFORMATION, Exclude<keyof NET
   }),
 });
 
+/** NDIS_MAC_LINE_UP, ndiswan.h: 40 bytes. */
+export interface NDIS_MAC_LINE_UP extends View {
+  LinkSpeed: number;
+  Quality: number;
+  SendWindow: number;
+  get ConnectionWrapperID(): Address;
+  set ConnectionWrapperID(value: ContextInput);
+  get NdisLinkHandle(): Address;
+  set NdisLinkHandle(value: ContextInput);
+  get NdisLinkContext(): Address;
+  set NdisLinkContext(value: ContextInput);
+}
+export const NDIS_MAC_LINE_UP: Structure<NDIS_MAC_LINE_UP, Exclude<keyof NDIS_MAC_LINE_UP, keyof View>> = structure('NDIS_MAC_LINE_UP', {
+  size: 40, align: 8, header: 'ndiswan.h',
+  members: () => ({
+    LinkSpeed: u32(0),
+    Quality: u32(4, 'NDIS_WAN_QUALITY'),
+    SendWindow: u16(8),
+    ConnectionWrapperID: context(16, 'NDIS_HANDLE'),
+    NdisLinkHandle: context(24, 'NDIS_HANDLE'),
+    NdisLinkContext: context(32, 'NDIS_HANDLE'),
+  }),
+});
+
+/** NDIS_MAC_LINE_DOWN, ndiswan.h: 8 bytes. */
+export interface NDIS_MAC_LINE_DOWN extends View {
+  get NdisLinkContext(): Address;
+  set NdisLinkContext(value: ContextInput);
+}
+export const NDIS_MAC_LINE_DOWN: Structure<NDIS_MAC_LINE_DOWN, Exclude<keyof NDIS_MAC_LINE_DOWN, keyof View>> = structure('NDIS_MAC_LINE_DOWN', {
+  size: 8, align: 8, header: 'ndiswan.h',
+  members: () => ({
+    NdisLinkContext: context(0, 'NDIS_HANDLE'),
+  }),
+});
+
+/** NDIS_MAC_FRAGMENT, ndiswan.h: 16 bytes. */
+export interface NDIS_MAC_FRAGMENT extends View {
+  get NdisLinkContext(): Address;
+  set NdisLinkContext(value: ContextInput);
+  Errors: number;
+}
+export const NDIS_MAC_FRAGMENT: Structure<NDIS_MAC_FRAGMENT, Exclude<keyof NDIS_MAC_FRAGMENT, keyof View>> = structure('NDIS_MAC_FRAGMENT', {
+  size: 16, align: 8, header: 'ndiswan.h',
+  members: () => ({
+    NdisLinkContext: context(0, 'NDIS_HANDLE'),
+    Errors: u32(8),
+  }),
+});
+
+/** NDIS_WAN_CO_FRAGMENT, ndiswan.h: 4 bytes. */
+export interface NDIS_WAN_CO_FRAGMENT extends View {
+  Errors: number;
+}
+export const NDIS_WAN_CO_FRAGMENT: Structure<NDIS_WAN_CO_FRAGMENT, Exclude<keyof NDIS_WAN_CO_FRAGMENT, keyof View>> = structure('NDIS_WAN_CO_FRAGMENT', {
+  size: 4, align: 4, header: 'ndiswan.h',
+  members: () => ({
+    Errors: u32(0),
+  }),
+});
+
+/** WAN_CO_LINKPARAMS, ndiswan.h: 12 bytes. */
+export interface WAN_CO_LINKPARAMS extends View {
+  TransmitSpeed: number;
+  ReceiveSpeed: number;
+  SendWindow: number;
+}
+export const WAN_CO_LINKPARAMS: Structure<WAN_CO_LINKPARAMS, Exclude<keyof WAN_CO_LINKPARAMS, keyof View>> = structure('WAN_CO_LINKPARAMS', {
+  size: 12, align: 4, header: 'ndiswan.h',
+  members: () => ({
+    TransmitSpeed: u32(0),
+    ReceiveSpeed: u32(4),
+    SendWindow: u32(8),
+  }),
+});
+
 /** NDIS_KDNET_BDF, kdnetpf.h: 20 bytes; since NDIS 6.86. */
 export interface NDIS_KDNET_BDF extends View {
   SegmentNumber: number;
@@ -6061,5 +6449,1827 @@ export const IN6_ADDR: Structure<IN6_ADDR, IN6_ADDR_Path> = structure('IN6_ADDR'
       Byte: array('u8', 0, 16),
       Word: array('u16', 0, 8),
     }),
+  }),
+});
+
+/** NDIS_PACKET_PRIVATE, ndis.h: 48 bytes. */
+export interface NDIS_PACKET_PRIVATE extends View {
+  PhysicalCount: number;
+  TotalLength: number;
+  get Head(): Address;
+  set Head(value: PointerInput);
+  get Tail(): Address;
+  set Tail(value: PointerInput);
+  get Pool(): Address;
+  set Pool(value: PointerInput);
+  Count: number;
+  Flags: number;
+  ValidCounts: boolean;
+  NdisPacketFlags: number;
+  NdisPacketOobOffset: number;
+}
+export const NDIS_PACKET_PRIVATE: Structure<NDIS_PACKET_PRIVATE, Exclude<keyof NDIS_PACKET_PRIVATE, keyof View>> = structure('NDIS_PACKET_PRIVATE', {
+  size: 48, align: 8, header: 'ndis.h',
+  members: () => ({
+    PhysicalCount: u32(0),
+    TotalLength: u32(4),
+    Head: pointer(8, 'NDIS_BUFFER'),
+    Tail: pointer(16, 'NDIS_BUFFER'),
+    Pool: pointer(24, 'PNDIS_PACKET_POOL'),
+    Count: u32(32),
+    Flags: u32(36),
+    ValidCounts: boolean(40),
+    NdisPacketFlags: u8(41),
+    NdisPacketOobOffset: u16(42),
+  }),
+});
+
+/** NDIS_PACKET, ndis.h: 104 bytes. */
+export interface NDIS_PACKET extends View {
+  readonly Private: NDIS_PACKET_PRIVATE;
+  readonly MiniportReserved: Uint8Array;
+  readonly WrapperReserved: Uint8Array;
+  readonly MiniportReservedEx: Uint8Array;
+  readonly WrapperReservedEx: Uint8Array;
+  readonly MacReserved: Uint8Array;
+  readonly Reserved: BigUint64Array;
+  readonly ProtocolReserved: Uint8Array;
+}
+export const NDIS_PACKET: Structure<NDIS_PACKET, Exclude<keyof NDIS_PACKET, keyof View>> = structure('NDIS_PACKET', {
+  size: 104, align: 8, header: 'ndis.h',
+  members: () => ({
+    Private: nested(0, 48, () => NDIS_PACKET_PRIVATE),
+    MiniportReserved: array('u8', 48, 16),
+    WrapperReserved: array('u8', 64, 16),
+    MiniportReservedEx: array('u8', 48, 24),
+    WrapperReservedEx: array('u8', 72, 8),
+    MacReserved: array('u8', 48, 32),
+    Reserved: array('u64', 80, 2),
+    ProtocolReserved: array('u8', 96, 1),
+  }),
+});
+
+/** NDIS_PACKET_STACK, ndis.h: 48 bytes. */
+export interface NDIS_PACKET_STACK extends View {
+  readonly IMReserved: BigUint64Array;
+  readonly NdisReserved: BigUint64Array;
+}
+export const NDIS_PACKET_STACK: Structure<NDIS_PACKET_STACK, Exclude<keyof NDIS_PACKET_STACK, keyof View>> = structure('NDIS_PACKET_STACK', {
+  size: 48, align: 8, header: 'ndis.h',
+  members: () => ({
+    IMReserved: array('u64', 0, 2),
+    NdisReserved: array('u64', 16, 4),
+  }),
+});
+
+/** NDIS_PACKET_OOB_DATA, ndis.h: 40 bytes. */
+export interface NDIS_PACKET_OOB_DATA extends View {
+  TimeToSend: bigint;
+  TimeSent: bigint;
+  TimeReceived: bigint;
+  HeaderSize: number;
+  SizeMediaSpecificInfo: number;
+  get MediaSpecificInformation(): Address;
+  set MediaSpecificInformation(value: ContextInput);
+  Status: NDIS_STATUS;
+}
+export const NDIS_PACKET_OOB_DATA: Structure<NDIS_PACKET_OOB_DATA, Exclude<keyof NDIS_PACKET_OOB_DATA, keyof View>> = structure('NDIS_PACKET_OOB_DATA', {
+  size: 40, align: 8, header: 'ndis.h',
+  members: () => ({
+    TimeToSend: u64(0),
+    TimeSent: u64(0),
+    TimeReceived: u64(8),
+    HeaderSize: u32(16),
+    SizeMediaSpecificInfo: u32(20),
+    MediaSpecificInformation: context(24, 'PVOID'),
+    Status: status(32, 'NDIS_STATUS'),
+  }),
+});
+
+/** NDIS_REQUEST, ndis.h: 176 bytes. */
+export interface NDIS_REQUEST extends View {
+  readonly MacReserved: Uint8Array;
+  RequestType: number;
+  readonly DATA: {
+    readonly QUERY_INFORMATION: {
+      Oid: number;
+      get InformationBuffer(): Address;
+      set InformationBuffer(value: ContextInput);
+      InformationBufferLength: number;
+      BytesWritten: number;
+      BytesNeeded: number;
+    };
+    readonly SET_INFORMATION: {
+      Oid: number;
+      get InformationBuffer(): Address;
+      set InformationBuffer(value: ContextInput);
+      InformationBufferLength: number;
+      BytesRead: number;
+      BytesNeeded: number;
+    };
+  };
+  readonly NdisReserved: Uint8Array;
+  readonly CallMgrReserved: Uint8Array;
+  readonly ProtocolReserved: Uint8Array;
+  readonly MiniportReserved: Uint8Array;
+}
+type NDIS_REQUEST_Path =
+  'MacReserved' | 'RequestType' | 'DATA' | 'DATA.QUERY_INFORMATION' | 'DATA.QUERY_INFORMATION.Oid' | 'DATA.QUERY_INFORMATION.InformationBuffer' | 'DATA.QUERY_INFORMATION.InformationBufferLength' | 'DATA.QUERY_INFORMATION.BytesWritten' | 'DATA.QUERY_INFORMATION.BytesNeeded' | 'DATA.SET_INFORMATION' | 'DATA.SET_INFORMATION.Oid' | 'DATA.SET_INFORMATION.InformationBuffer' | 'DATA.SET_INFORMATION.InformationBufferLength' | 'DATA.SET_INFORMATION.BytesRead' | 'DATA.SET_INFORMATION.BytesNeeded' | 'NdisReserved' | 'CallMgrReserved' | 'ProtocolReserved' | 'MiniportReserved';
+export const NDIS_REQUEST: Structure<NDIS_REQUEST, NDIS_REQUEST_Path> = structure('NDIS_REQUEST', {
+  size: 176, align: 8, header: 'ndis.h',
+  members: () => ({
+    MacReserved: array('u8', 0, 32),
+    RequestType: u32(32, 'NDIS_REQUEST_TYPE'),
+    DATA: group(40, 28, {
+      QUERY_INFORMATION: group(40, 28, {
+        Oid: u32(40),
+        InformationBuffer: context(48, 'PVOID'),
+        InformationBufferLength: u32(56),
+        BytesWritten: u32(60),
+        BytesNeeded: u32(64),
+      }),
+      SET_INFORMATION: group(40, 28, {
+        Oid: u32(40),
+        InformationBuffer: context(48, 'PVOID'),
+        InformationBufferLength: u32(56),
+        BytesRead: u32(60),
+        BytesNeeded: u32(64),
+      }),
+    }),
+    NdisReserved: array('u8', 72, 72),
+    CallMgrReserved: array('u8', 144, 16),
+    ProtocolReserved: array('u8', 144, 16),
+    MiniportReserved: array('u8', 160, 16),
+  }),
+});
+
+/** NDIS_WAN_PACKET, ndis.h: 112 bytes. */
+export interface NDIS_WAN_PACKET extends View {
+  readonly WanPacketQueue: LIST_ENTRY;
+  get CurrentBuffer(): Address;
+  set CurrentBuffer(value: PointerInput);
+  CurrentLength: number;
+  get StartBuffer(): Address;
+  set StartBuffer(value: PointerInput);
+  get EndBuffer(): Address;
+  set EndBuffer(value: PointerInput);
+  get ProtocolReserved1(): Address;
+  set ProtocolReserved1(value: ContextInput);
+  get ProtocolReserved2(): Address;
+  set ProtocolReserved2(value: ContextInput);
+  get ProtocolReserved3(): Address;
+  set ProtocolReserved3(value: ContextInput);
+  get ProtocolReserved4(): Address;
+  set ProtocolReserved4(value: ContextInput);
+  get MacReserved1(): Address;
+  set MacReserved1(value: ContextInput);
+  get MacReserved2(): Address;
+  set MacReserved2(value: ContextInput);
+  get MacReserved3(): Address;
+  set MacReserved3(value: ContextInput);
+  get MacReserved4(): Address;
+  set MacReserved4(value: ContextInput);
+}
+export const NDIS_WAN_PACKET: Structure<NDIS_WAN_PACKET, Exclude<keyof NDIS_WAN_PACKET, keyof View>> = structure('NDIS_WAN_PACKET', {
+  size: 112, align: 8, header: 'ndis.h',
+  members: () => ({
+    WanPacketQueue: nested(0, 16, () => LIST_ENTRY),
+    CurrentBuffer: pointer(16, 'UCHAR'),
+    CurrentLength: u32(24),
+    StartBuffer: pointer(32, 'UCHAR'),
+    EndBuffer: pointer(40, 'UCHAR'),
+    ProtocolReserved1: context(48, 'PVOID'),
+    ProtocolReserved2: context(56, 'PVOID'),
+    ProtocolReserved3: context(64, 'PVOID'),
+    ProtocolReserved4: context(72, 'PVOID'),
+    MacReserved1: context(80, 'PVOID'),
+    MacReserved2: context(88, 'PVOID'),
+    MacReserved3: context(96, 'PVOID'),
+    MacReserved4: context(104, 'PVOID'),
+  }),
+});
+
+/** NDIS_IPSEC_PACKET_INFO, ndis.h: 16 bytes. */
+export interface NDIS_IPSEC_PACKET_INFO extends View {
+  readonly Transmit: {
+    get OffloadHandle(): Address;
+    set OffloadHandle(value: ContextInput);
+    get NextOffloadHandle(): Address;
+    set NextOffloadHandle(value: ContextInput);
+  };
+  readonly Receive: {
+    SA_DELETE_REQ: number;
+    CRYPTO_DONE: number;
+    NEXT_CRYPTO_DONE: number;
+    CryptoStatus: number;
+  };
+}
+type NDIS_IPSEC_PACKET_INFO_Path =
+  'Transmit' | 'Transmit.OffloadHandle' | 'Transmit.NextOffloadHandle' | 'Receive' | 'Receive.SA_DELETE_REQ' | 'Receive.CRYPTO_DONE' | 'Receive.NEXT_CRYPTO_DONE' | 'Receive.CryptoStatus';
+export const NDIS_IPSEC_PACKET_INFO: Structure<NDIS_IPSEC_PACKET_INFO, NDIS_IPSEC_PACKET_INFO_Path> = structure('NDIS_IPSEC_PACKET_INFO', {
+  size: 16, align: 8, header: 'ndis.h',
+  members: () => ({
+    Transmit: group(0, 16, {
+      OffloadHandle: context(0, 'NDIS_HANDLE'),
+      NextOffloadHandle: context(8, 'NDIS_HANDLE'),
+    }),
+    Receive: group(0, 8, {
+      SA_DELETE_REQ: bits('u32', 0, 0, 1),
+      CRYPTO_DONE: bits('u32', 0, 1, 1),
+      NEXT_CRYPTO_DONE: bits('u32', 0, 2, 1),
+      CryptoStatus: u32(4),
+    }),
+  }),
+});
+
+/** NDIS_PACKET_EXTENSION, ndis.h: 96 bytes. */
+export interface NDIS_PACKET_EXTENSION extends View {
+  readonly NdisPacketInfo: PointerArray;
+}
+export const NDIS_PACKET_EXTENSION: Structure<NDIS_PACKET_EXTENSION, Exclude<keyof NDIS_PACKET_EXTENSION, keyof View>> = structure('NDIS_PACKET_EXTENSION', {
+  size: 96, align: 8, header: 'ndis.h',
+  members: () => ({
+    NdisPacketInfo: array('context', 0, 12, 'PVOID'),
+  }),
+});
+
+/** NDIS_ENCAPSULATION_FORMAT, ndis.h: 12 bytes. */
+export interface NDIS_ENCAPSULATION_FORMAT extends View {
+  Encapsulation: number;
+  readonly Flags: {
+    FixedHeaderSize: number;
+    Reserved: number;
+  };
+  EncapsulationHeaderSize: number;
+}
+type NDIS_ENCAPSULATION_FORMAT_Path =
+  'Encapsulation' | 'Flags' | 'Flags.FixedHeaderSize' | 'Flags.Reserved' | 'EncapsulationHeaderSize';
+export const NDIS_ENCAPSULATION_FORMAT: Structure<NDIS_ENCAPSULATION_FORMAT, NDIS_ENCAPSULATION_FORMAT_Path> = structure('NDIS_ENCAPSULATION_FORMAT', {
+  size: 12, align: 4, header: 'ndis.h',
+  members: () => ({
+    Encapsulation: u32(0, 'NDIS_ENCAPSULATION'),
+    Flags: group(4, 4, {
+      FixedHeaderSize: bits('u32', 4, 0, 1),
+      Reserved: bits('u32', 4, 1, 31),
+    }),
+    EncapsulationHeaderSize: u32(8),
+  }),
+});
+
+/** NDIS_TASK_OFFLOAD_HEADER, ndis.h: 28 bytes. */
+export interface NDIS_TASK_OFFLOAD_HEADER extends View {
+  Version: number;
+  Size: number;
+  Reserved: number;
+  OffsetFirstTask: number;
+  readonly EncapsulationFormat: NDIS_ENCAPSULATION_FORMAT;
+}
+export const NDIS_TASK_OFFLOAD_HEADER: Structure<NDIS_TASK_OFFLOAD_HEADER, Exclude<keyof NDIS_TASK_OFFLOAD_HEADER, keyof View>> = structure('NDIS_TASK_OFFLOAD_HEADER', {
+  size: 28, align: 4, header: 'ndis.h',
+  members: () => ({
+    Version: u32(0),
+    Size: u32(4),
+    Reserved: u32(8),
+    OffsetFirstTask: u32(12),
+    EncapsulationFormat: nested(16, 12, () => NDIS_ENCAPSULATION_FORMAT),
+  }),
+});
+
+/** NDIS_TASK_OFFLOAD, ndis.h: 24 bytes. */
+export interface NDIS_TASK_OFFLOAD extends View {
+  Version: number;
+  Size: number;
+  Task: number;
+  OffsetNextTask: number;
+  TaskBufferLength: number;
+  readonly TaskBuffer: Uint8Array;
+}
+export const NDIS_TASK_OFFLOAD: Structure<NDIS_TASK_OFFLOAD, Exclude<keyof NDIS_TASK_OFFLOAD, keyof View>> = structure('NDIS_TASK_OFFLOAD', {
+  size: 24, align: 4, header: 'ndis.h',
+  members: () => ({
+    Version: u32(0),
+    Size: u32(4),
+    Task: u32(8, 'NDIS_TASK'),
+    OffsetNextTask: u32(12),
+    TaskBufferLength: u32(16),
+    TaskBuffer: array('u8', 20, 1),
+  }),
+});
+
+/** NDIS_TASK_TCP_IP_CHECKSUM, ndis.h: 16 bytes. */
+export interface NDIS_TASK_TCP_IP_CHECKSUM extends View {
+  readonly V4Transmit: {
+    IpOptionsSupported: number;
+    TcpOptionsSupported: number;
+    TcpChecksum: number;
+    UdpChecksum: number;
+    IpChecksum: number;
+  };
+  readonly V4Receive: {
+    IpOptionsSupported: number;
+    TcpOptionsSupported: number;
+    TcpChecksum: number;
+    UdpChecksum: number;
+    IpChecksum: number;
+  };
+  readonly V6Transmit: {
+    IpOptionsSupported: number;
+    TcpOptionsSupported: number;
+    TcpChecksum: number;
+    UdpChecksum: number;
+  };
+  readonly V6Receive: {
+    IpOptionsSupported: number;
+    TcpOptionsSupported: number;
+    TcpChecksum: number;
+    UdpChecksum: number;
+  };
+}
+type NDIS_TASK_TCP_IP_CHECKSUM_Path =
+  'V4Transmit' | 'V4Transmit.IpOptionsSupported' | 'V4Transmit.TcpOptionsSupported' | 'V4Transmit.TcpChecksum' | 'V4Transmit.UdpChecksum' | 'V4Transmit.IpChecksum' | 'V4Receive' | 'V4Receive.IpOptionsSupported' | 'V4Receive.TcpOptionsSupported' | 'V4Receive.TcpChecksum' | 'V4Receive.UdpChecksum' | 'V4Receive.IpChecksum' | 'V6Transmit' | 'V6Transmit.IpOptionsSupported' | 'V6Transmit.TcpOptionsSupported' | 'V6Transmit.TcpChecksum' | 'V6Transmit.UdpChecksum' | 'V6Receive' | 'V6Receive.IpOptionsSupported' | 'V6Receive.TcpOptionsSupported' | 'V6Receive.TcpChecksum' | 'V6Receive.UdpChecksum';
+export const NDIS_TASK_TCP_IP_CHECKSUM: Structure<NDIS_TASK_TCP_IP_CHECKSUM, NDIS_TASK_TCP_IP_CHECKSUM_Path> = structure('NDIS_TASK_TCP_IP_CHECKSUM', {
+  size: 16, align: 4, header: 'ndis.h',
+  members: () => ({
+    V4Transmit: group(0, 4, {
+      IpOptionsSupported: bits('u32', 0, 0, 1),
+      TcpOptionsSupported: bits('u32', 0, 1, 1),
+      TcpChecksum: bits('u32', 0, 2, 1),
+      UdpChecksum: bits('u32', 0, 3, 1),
+      IpChecksum: bits('u32', 0, 4, 1),
+    }),
+    V4Receive: group(4, 4, {
+      IpOptionsSupported: bits('u32', 4, 0, 1),
+      TcpOptionsSupported: bits('u32', 4, 1, 1),
+      TcpChecksum: bits('u32', 4, 2, 1),
+      UdpChecksum: bits('u32', 4, 3, 1),
+      IpChecksum: bits('u32', 4, 4, 1),
+    }),
+    V6Transmit: group(8, 4, {
+      IpOptionsSupported: bits('u32', 8, 0, 1),
+      TcpOptionsSupported: bits('u32', 8, 1, 1),
+      TcpChecksum: bits('u32', 8, 2, 1),
+      UdpChecksum: bits('u32', 8, 3, 1),
+    }),
+    V6Receive: group(12, 4, {
+      IpOptionsSupported: bits('u32', 12, 0, 1),
+      TcpOptionsSupported: bits('u32', 12, 1, 1),
+      TcpChecksum: bits('u32', 12, 2, 1),
+      UdpChecksum: bits('u32', 12, 3, 1),
+    }),
+  }),
+});
+
+/** NDIS_TASK_TCP_LARGE_SEND, ndis.h: 16 bytes. */
+export interface NDIS_TASK_TCP_LARGE_SEND extends View {
+  Version: number;
+  MaxOffLoadSize: number;
+  MinSegmentCount: number;
+  TcpOptions: boolean;
+  IpOptions: boolean;
+}
+export const NDIS_TASK_TCP_LARGE_SEND: Structure<NDIS_TASK_TCP_LARGE_SEND, Exclude<keyof NDIS_TASK_TCP_LARGE_SEND, keyof View>> = structure('NDIS_TASK_TCP_LARGE_SEND', {
+  size: 16, align: 4, header: 'ndis.h',
+  members: () => ({
+    Version: u32(0),
+    MaxOffLoadSize: u32(4),
+    MinSegmentCount: u32(8),
+    TcpOptions: boolean(12),
+    IpOptions: boolean(13),
+  }),
+});
+
+/** NDIS_TASK_IPSEC, ndis.h: 24 bytes. */
+export interface NDIS_TASK_IPSEC extends View {
+  readonly Supported: {
+    AH_ESP_COMBINED: number;
+    TRANSPORT_TUNNEL_COMBINED: number;
+    V4_OPTIONS: number;
+    RESERVED: number;
+  };
+  readonly V4AH: {
+    MD5: number;
+    SHA_1: number;
+    Transport: number;
+    Tunnel: number;
+    Send: number;
+    Receive: number;
+  };
+  readonly V4ESP: {
+    DES: number;
+    RESERVED: number;
+    TRIPLE_DES: number;
+    NULL_ESP: number;
+    Transport: number;
+    Tunnel: number;
+    Send: number;
+    Receive: number;
+  };
+}
+type NDIS_TASK_IPSEC_Path =
+  'Supported' | 'Supported.AH_ESP_COMBINED' | 'Supported.TRANSPORT_TUNNEL_COMBINED' | 'Supported.V4_OPTIONS' | 'Supported.RESERVED' | 'V4AH' | 'V4AH.MD5' | 'V4AH.SHA_1' | 'V4AH.Transport' | 'V4AH.Tunnel' | 'V4AH.Send' | 'V4AH.Receive' | 'V4ESP' | 'V4ESP.DES' | 'V4ESP.RESERVED' | 'V4ESP.TRIPLE_DES' | 'V4ESP.NULL_ESP' | 'V4ESP.Transport' | 'V4ESP.Tunnel' | 'V4ESP.Send' | 'V4ESP.Receive';
+export const NDIS_TASK_IPSEC: Structure<NDIS_TASK_IPSEC, NDIS_TASK_IPSEC_Path> = structure('NDIS_TASK_IPSEC', {
+  size: 24, align: 4, header: 'ndis.h',
+  members: () => ({
+    Supported: group(0, 16, {
+      AH_ESP_COMBINED: u32(0),
+      TRANSPORT_TUNNEL_COMBINED: u32(4),
+      V4_OPTIONS: u32(8),
+      RESERVED: u32(12),
+    }),
+    V4AH: group(16, 4, {
+      MD5: bits('u32', 16, 0, 1),
+      SHA_1: bits('u32', 16, 1, 1),
+      Transport: bits('u32', 16, 2, 1),
+      Tunnel: bits('u32', 16, 3, 1),
+      Send: bits('u32', 16, 4, 1),
+      Receive: bits('u32', 16, 5, 1),
+    }),
+    V4ESP: group(20, 4, {
+      DES: bits('u32', 20, 0, 1),
+      RESERVED: bits('u32', 20, 1, 1),
+      TRIPLE_DES: bits('u32', 20, 2, 1),
+      NULL_ESP: bits('u32', 20, 3, 1),
+      Transport: bits('u32', 20, 4, 1),
+      Tunnel: bits('u32', 20, 5, 1),
+      Send: bits('u32', 20, 6, 1),
+      Receive: bits('u32', 20, 7, 1),
+    }),
+  }),
+});
+
+/** NDIS_CALL_MANAGER_CHARACTERISTICS, ndis.h: 136 bytes. */
+export interface NDIS_CALL_MANAGER_CHARACTERISTICS extends View {
+  MajorVersion: number;
+  MinorVersion: number;
+  Filler: number;
+  Reserved: number;
+  get CmCreateVcHandler(): Address;
+  set CmCreateVcHandler(value: CallbackInput);
+  get CmDeleteVcHandler(): Address;
+  set CmDeleteVcHandler(value: CallbackInput);
+  get CmOpenAfHandler(): Address;
+  set CmOpenAfHandler(value: CallbackInput);
+  get CmCloseAfHandler(): Address;
+  set CmCloseAfHandler(value: CallbackInput);
+  get CmRegisterSapHandler(): Address;
+  set CmRegisterSapHandler(value: CallbackInput);
+  get CmDeregisterSapHandler(): Address;
+  set CmDeregisterSapHandler(value: CallbackInput);
+  get CmMakeCallHandler(): Address;
+  set CmMakeCallHandler(value: CallbackInput);
+  get CmCloseCallHandler(): Address;
+  set CmCloseCallHandler(value: CallbackInput);
+  get CmIncomingCallCompleteHandler(): Address;
+  set CmIncomingCallCompleteHandler(value: CallbackInput);
+  get CmAddPartyHandler(): Address;
+  set CmAddPartyHandler(value: CallbackInput);
+  get CmDropPartyHandler(): Address;
+  set CmDropPartyHandler(value: CallbackInput);
+  get CmActivateVcCompleteHandler(): Address;
+  set CmActivateVcCompleteHandler(value: CallbackInput);
+  get CmDeactivateVcCompleteHandler(): Address;
+  set CmDeactivateVcCompleteHandler(value: CallbackInput);
+  get CmModifyCallQoSHandler(): Address;
+  set CmModifyCallQoSHandler(value: CallbackInput);
+  get CmRequestHandler(): Address;
+  set CmRequestHandler(value: CallbackInput);
+  get CmRequestCompleteHandler(): Address;
+  set CmRequestCompleteHandler(value: CallbackInput);
+}
+export const NDIS_CALL_MANAGER_CHARACTERISTICS: Structure<NDIS_CALL_MANAGER_CHARACTERISTICS, Exclude<keyof NDIS_CALL_MANAGER_CHARACTERISTICS, keyof View>> = structure('NDIS_CALL_MANAGER_CHARACTERISTICS', {
+  size: 136, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorVersion: u8(0),
+    MinorVersion: u8(1),
+    Filler: u16(2),
+    Reserved: u32(4),
+    CmCreateVcHandler: callback(8, 'CO_CREATE_VC_HANDLER'),
+    CmDeleteVcHandler: callback(16, 'CO_DELETE_VC_HANDLER'),
+    CmOpenAfHandler: callback(24, 'CM_OPEN_AF_HANDLER'),
+    CmCloseAfHandler: callback(32, 'CM_CLOSE_AF_HANDLER'),
+    CmRegisterSapHandler: callback(40, 'CM_REG_SAP_HANDLER'),
+    CmDeregisterSapHandler: callback(48, 'CM_DEREG_SAP_HANDLER'),
+    CmMakeCallHandler: callback(56, 'CM_MAKE_CALL_HANDLER'),
+    CmCloseCallHandler: callback(64, 'CM_CLOSE_CALL_HANDLER'),
+    CmIncomingCallCompleteHandler: callback(72, 'CM_INCOMING_CALL_COMPLETE_HANDLER'),
+    CmAddPartyHandler: callback(80, 'CM_ADD_PARTY_HANDLER'),
+    CmDropPartyHandler: callback(88, 'CM_DROP_PARTY_HANDLER'),
+    CmActivateVcCompleteHandler: callback(96, 'CM_ACTIVATE_VC_COMPLETE_HANDLER'),
+    CmDeactivateVcCompleteHandler: callback(104, 'CM_DEACTIVATE_VC_COMPLETE_HANDLER'),
+    CmModifyCallQoSHandler: callback(112, 'CM_MODIFY_CALL_QOS_HANDLER'),
+    CmRequestHandler: callback(120, 'CO_REQUEST_HANDLER'),
+    CmRequestCompleteHandler: callback(128, 'CO_REQUEST_COMPLETE_HANDLER'),
+  }),
+});
+
+/** NDIS_CLIENT_CHARACTERISTICS, ndis.h: 152 bytes. */
+export interface NDIS_CLIENT_CHARACTERISTICS extends View {
+  MajorVersion: number;
+  MinorVersion: number;
+  Filler: number;
+  Reserved: number;
+  get ClCreateVcHandler(): Address;
+  set ClCreateVcHandler(value: CallbackInput);
+  get ClDeleteVcHandler(): Address;
+  set ClDeleteVcHandler(value: CallbackInput);
+  get ClRequestHandler(): Address;
+  set ClRequestHandler(value: CallbackInput);
+  get ClRequestCompleteHandler(): Address;
+  set ClRequestCompleteHandler(value: CallbackInput);
+  get ClOpenAfCompleteHandler(): Address;
+  set ClOpenAfCompleteHandler(value: CallbackInput);
+  get ClCloseAfCompleteHandler(): Address;
+  set ClCloseAfCompleteHandler(value: CallbackInput);
+  get ClRegisterSapCompleteHandler(): Address;
+  set ClRegisterSapCompleteHandler(value: CallbackInput);
+  get ClDeregisterSapCompleteHandler(): Address;
+  set ClDeregisterSapCompleteHandler(value: CallbackInput);
+  get ClMakeCallCompleteHandler(): Address;
+  set ClMakeCallCompleteHandler(value: CallbackInput);
+  get ClModifyCallQoSCompleteHandler(): Address;
+  set ClModifyCallQoSCompleteHandler(value: CallbackInput);
+  get ClCloseCallCompleteHandler(): Address;
+  set ClCloseCallCompleteHandler(value: CallbackInput);
+  get ClAddPartyCompleteHandler(): Address;
+  set ClAddPartyCompleteHandler(value: CallbackInput);
+  get ClDropPartyCompleteHandler(): Address;
+  set ClDropPartyCompleteHandler(value: CallbackInput);
+  get ClIncomingCallHandler(): Address;
+  set ClIncomingCallHandler(value: CallbackInput);
+  get ClIncomingCallQoSChangeHandler(): Address;
+  set ClIncomingCallQoSChangeHandler(value: CallbackInput);
+  get ClIncomingCloseCallHandler(): Address;
+  set ClIncomingCloseCallHandler(value: CallbackInput);
+  get ClIncomingDropPartyHandler(): Address;
+  set ClIncomingDropPartyHandler(value: CallbackInput);
+  get ClCallConnectedHandler(): Address;
+  set ClCallConnectedHandler(value: CallbackInput);
+}
+export const NDIS_CLIENT_CHARACTERISTICS: Structure<NDIS_CLIENT_CHARACTERISTICS, Exclude<keyof NDIS_CLIENT_CHARACTERISTICS, keyof View>> = structure('NDIS_CLIENT_CHARACTERISTICS', {
+  size: 152, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorVersion: u8(0),
+    MinorVersion: u8(1),
+    Filler: u16(2),
+    Reserved: u32(4),
+    ClCreateVcHandler: callback(8, 'CO_CREATE_VC_HANDLER'),
+    ClDeleteVcHandler: callback(16, 'CO_DELETE_VC_HANDLER'),
+    ClRequestHandler: callback(24, 'CO_REQUEST_HANDLER'),
+    ClRequestCompleteHandler: callback(32, 'CO_REQUEST_COMPLETE_HANDLER'),
+    ClOpenAfCompleteHandler: callback(40, 'CL_OPEN_AF_COMPLETE_HANDLER'),
+    ClCloseAfCompleteHandler: callback(48, 'CL_CLOSE_AF_COMPLETE_HANDLER'),
+    ClRegisterSapCompleteHandler: callback(56, 'CL_REG_SAP_COMPLETE_HANDLER'),
+    ClDeregisterSapCompleteHandler: callback(64, 'CL_DEREG_SAP_COMPLETE_HANDLER'),
+    ClMakeCallCompleteHandler: callback(72, 'CL_MAKE_CALL_COMPLETE_HANDLER'),
+    ClModifyCallQoSCompleteHandler: callback(80, 'CL_MODIFY_CALL_QOS_COMPLETE_HANDLER'),
+    ClCloseCallCompleteHandler: callback(88, 'CL_CLOSE_CALL_COMPLETE_HANDLER'),
+    ClAddPartyCompleteHandler: callback(96, 'CL_ADD_PARTY_COMPLETE_HANDLER'),
+    ClDropPartyCompleteHandler: callback(104, 'CL_DROP_PARTY_COMPLETE_HANDLER'),
+    ClIncomingCallHandler: callback(112, 'CL_INCOMING_CALL_HANDLER'),
+    ClIncomingCallQoSChangeHandler: callback(120, 'CL_INCOMING_CALL_QOS_CHANGE_HANDLER'),
+    ClIncomingCloseCallHandler: callback(128, 'CL_INCOMING_CLOSE_CALL_HANDLER'),
+    ClIncomingDropPartyHandler: callback(136, 'CL_INCOMING_DROP_PARTY_HANDLER'),
+    ClCallConnectedHandler: callback(144, 'CL_CALL_CONNECTED_HANDLER'),
+  }),
+});
+
+/** NDIS30_PROTOCOL_CHARACTERISTICS, ndis.h: 104 bytes. */
+export interface NDIS30_PROTOCOL_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Filler: number;
+  Reserved: number;
+  Flags: number;
+  get OpenAdapterCompleteHandler(): Address;
+  set OpenAdapterCompleteHandler(value: CallbackInput);
+  get CloseAdapterCompleteHandler(): Address;
+  set CloseAdapterCompleteHandler(value: CallbackInput);
+  get SendCompleteHandler(): Address;
+  set SendCompleteHandler(value: CallbackInput);
+  get WanSendCompleteHandler(): Address;
+  set WanSendCompleteHandler(value: CallbackInput);
+  get TransferDataCompleteHandler(): Address;
+  set TransferDataCompleteHandler(value: CallbackInput);
+  get WanTransferDataCompleteHandler(): Address;
+  set WanTransferDataCompleteHandler(value: CallbackInput);
+  get ResetCompleteHandler(): Address;
+  set ResetCompleteHandler(value: CallbackInput);
+  get RequestCompleteHandler(): Address;
+  set RequestCompleteHandler(value: CallbackInput);
+  get ReceiveHandler(): Address;
+  set ReceiveHandler(value: CallbackInput);
+  get WanReceiveHandler(): Address;
+  set WanReceiveHandler(value: CallbackInput);
+  get ReceiveCompleteHandler(): Address;
+  set ReceiveCompleteHandler(value: CallbackInput);
+  get StatusHandler(): Address;
+  set StatusHandler(value: CallbackInput);
+  get StatusCompleteHandler(): Address;
+  set StatusCompleteHandler(value: CallbackInput);
+  readonly Name: UNICODE_STRING;
+}
+export const NDIS30_PROTOCOL_CHARACTERISTICS: Structure<NDIS30_PROTOCOL_CHARACTERISTICS, Exclude<keyof NDIS30_PROTOCOL_CHARACTERISTICS, keyof View>> = structure('NDIS30_PROTOCOL_CHARACTERISTICS', {
+  size: 104, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Filler: u16(2),
+    Reserved: u32(4),
+    Flags: u32(4),
+    OpenAdapterCompleteHandler: callback(8, 'OPEN_ADAPTER_COMPLETE_HANDLER'),
+    CloseAdapterCompleteHandler: callback(16, 'CLOSE_ADAPTER_COMPLETE_HANDLER'),
+    SendCompleteHandler: callback(24, 'SEND_COMPLETE_HANDLER'),
+    WanSendCompleteHandler: callback(24, 'WAN_SEND_COMPLETE_HANDLER'),
+    TransferDataCompleteHandler: callback(32, 'TRANSFER_DATA_COMPLETE_HANDLER'),
+    WanTransferDataCompleteHandler: callback(32, 'WAN_TRANSFER_DATA_COMPLETE_HANDLER'),
+    ResetCompleteHandler: callback(40, 'RESET_COMPLETE_HANDLER'),
+    RequestCompleteHandler: callback(48, 'REQUEST_COMPLETE_HANDLER'),
+    ReceiveHandler: callback(56, 'RECEIVE_HANDLER'),
+    WanReceiveHandler: callback(56, 'WAN_RECEIVE_HANDLER'),
+    ReceiveCompleteHandler: callback(64, 'RECEIVE_COMPLETE_HANDLER'),
+    StatusHandler: callback(72, 'STATUS_HANDLER'),
+    StatusCompleteHandler: callback(80, 'STATUS_COMPLETE_HANDLER'),
+    Name: nested(88, 16, () => UNICODE_STRING),
+  }),
+});
+
+/** NDIS40_PROTOCOL_CHARACTERISTICS, ndis.h: 144 bytes. */
+export interface NDIS40_PROTOCOL_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Filler: number;
+  Reserved: number;
+  Flags: number;
+  get OpenAdapterCompleteHandler(): Address;
+  set OpenAdapterCompleteHandler(value: CallbackInput);
+  get CloseAdapterCompleteHandler(): Address;
+  set CloseAdapterCompleteHandler(value: CallbackInput);
+  get SendCompleteHandler(): Address;
+  set SendCompleteHandler(value: CallbackInput);
+  get WanSendCompleteHandler(): Address;
+  set WanSendCompleteHandler(value: CallbackInput);
+  get TransferDataCompleteHandler(): Address;
+  set TransferDataCompleteHandler(value: CallbackInput);
+  get WanTransferDataCompleteHandler(): Address;
+  set WanTransferDataCompleteHandler(value: CallbackInput);
+  get ResetCompleteHandler(): Address;
+  set ResetCompleteHandler(value: CallbackInput);
+  get RequestCompleteHandler(): Address;
+  set RequestCompleteHandler(value: CallbackInput);
+  get ReceiveHandler(): Address;
+  set ReceiveHandler(value: CallbackInput);
+  get WanReceiveHandler(): Address;
+  set WanReceiveHandler(value: CallbackInput);
+  get ReceiveCompleteHandler(): Address;
+  set ReceiveCompleteHandler(value: CallbackInput);
+  get StatusHandler(): Address;
+  set StatusHandler(value: CallbackInput);
+  get StatusCompleteHandler(): Address;
+  set StatusCompleteHandler(value: CallbackInput);
+  readonly Name: UNICODE_STRING;
+  get ReceivePacketHandler(): Address;
+  set ReceivePacketHandler(value: CallbackInput);
+  get BindAdapterHandler(): Address;
+  set BindAdapterHandler(value: CallbackInput);
+  get UnbindAdapterHandler(): Address;
+  set UnbindAdapterHandler(value: CallbackInput);
+  get PnPEventHandler(): Address;
+  set PnPEventHandler(value: CallbackInput);
+  get UnloadHandler(): Address;
+  set UnloadHandler(value: CallbackInput);
+}
+export const NDIS40_PROTOCOL_CHARACTERISTICS: Structure<NDIS40_PROTOCOL_CHARACTERISTICS, Exclude<keyof NDIS40_PROTOCOL_CHARACTERISTICS, keyof View>> = structure('NDIS40_PROTOCOL_CHARACTERISTICS', {
+  size: 144, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Filler: u16(2),
+    Reserved: u32(4),
+    Flags: u32(4),
+    OpenAdapterCompleteHandler: callback(8, 'OPEN_ADAPTER_COMPLETE_HANDLER'),
+    CloseAdapterCompleteHandler: callback(16, 'CLOSE_ADAPTER_COMPLETE_HANDLER'),
+    SendCompleteHandler: callback(24, 'SEND_COMPLETE_HANDLER'),
+    WanSendCompleteHandler: callback(24, 'WAN_SEND_COMPLETE_HANDLER'),
+    TransferDataCompleteHandler: callback(32, 'TRANSFER_DATA_COMPLETE_HANDLER'),
+    WanTransferDataCompleteHandler: callback(32, 'WAN_TRANSFER_DATA_COMPLETE_HANDLER'),
+    ResetCompleteHandler: callback(40, 'RESET_COMPLETE_HANDLER'),
+    RequestCompleteHandler: callback(48, 'REQUEST_COMPLETE_HANDLER'),
+    ReceiveHandler: callback(56, 'RECEIVE_HANDLER'),
+    WanReceiveHandler: callback(56, 'WAN_RECEIVE_HANDLER'),
+    ReceiveCompleteHandler: callback(64, 'RECEIVE_COMPLETE_HANDLER'),
+    StatusHandler: callback(72, 'STATUS_HANDLER'),
+    StatusCompleteHandler: callback(80, 'STATUS_COMPLETE_HANDLER'),
+    Name: nested(88, 16, () => UNICODE_STRING),
+    ReceivePacketHandler: callback(104, 'RECEIVE_PACKET_HANDLER'),
+    BindAdapterHandler: callback(112, 'BIND_HANDLER'),
+    UnbindAdapterHandler: callback(120, 'UNBIND_HANDLER'),
+    PnPEventHandler: callback(128, 'PNP_EVENT_HANDLER'),
+    UnloadHandler: callback(136, 'UNLOAD_PROTOCOL_HANDLER'),
+  }),
+});
+
+/** NDIS50_PROTOCOL_CHARACTERISTICS, ndis.h: 208 bytes. */
+export interface NDIS50_PROTOCOL_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Filler: number;
+  Reserved: number;
+  Flags: number;
+  get OpenAdapterCompleteHandler(): Address;
+  set OpenAdapterCompleteHandler(value: CallbackInput);
+  get CloseAdapterCompleteHandler(): Address;
+  set CloseAdapterCompleteHandler(value: CallbackInput);
+  get SendCompleteHandler(): Address;
+  set SendCompleteHandler(value: CallbackInput);
+  get WanSendCompleteHandler(): Address;
+  set WanSendCompleteHandler(value: CallbackInput);
+  get TransferDataCompleteHandler(): Address;
+  set TransferDataCompleteHandler(value: CallbackInput);
+  get WanTransferDataCompleteHandler(): Address;
+  set WanTransferDataCompleteHandler(value: CallbackInput);
+  get ResetCompleteHandler(): Address;
+  set ResetCompleteHandler(value: CallbackInput);
+  get RequestCompleteHandler(): Address;
+  set RequestCompleteHandler(value: CallbackInput);
+  get ReceiveHandler(): Address;
+  set ReceiveHandler(value: CallbackInput);
+  get WanReceiveHandler(): Address;
+  set WanReceiveHandler(value: CallbackInput);
+  get ReceiveCompleteHandler(): Address;
+  set ReceiveCompleteHandler(value: CallbackInput);
+  get StatusHandler(): Address;
+  set StatusHandler(value: CallbackInput);
+  get StatusCompleteHandler(): Address;
+  set StatusCompleteHandler(value: CallbackInput);
+  readonly Name: UNICODE_STRING;
+  get ReceivePacketHandler(): Address;
+  set ReceivePacketHandler(value: CallbackInput);
+  get BindAdapterHandler(): Address;
+  set BindAdapterHandler(value: CallbackInput);
+  get UnbindAdapterHandler(): Address;
+  set UnbindAdapterHandler(value: CallbackInput);
+  get PnPEventHandler(): Address;
+  set PnPEventHandler(value: CallbackInput);
+  get UnloadHandler(): Address;
+  set UnloadHandler(value: CallbackInput);
+  readonly ReservedHandlers: PointerArray;
+  get CoSendCompleteHandler(): Address;
+  set CoSendCompleteHandler(value: CallbackInput);
+  get CoStatusHandler(): Address;
+  set CoStatusHandler(value: CallbackInput);
+  get CoReceivePacketHandler(): Address;
+  set CoReceivePacketHandler(value: CallbackInput);
+  get CoAfRegisterNotifyHandler(): Address;
+  set CoAfRegisterNotifyHandler(value: CallbackInput);
+}
+export const NDIS50_PROTOCOL_CHARACTERISTICS: Structure<NDIS50_PROTOCOL_CHARACTERISTICS, Exclude<keyof NDIS50_PROTOCOL_CHARACTERISTICS, keyof View>> = structure('NDIS50_PROTOCOL_CHARACTERISTICS', {
+  size: 208, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Filler: u16(2),
+    Reserved: u32(4),
+    Flags: u32(4),
+    OpenAdapterCompleteHandler: callback(8, 'OPEN_ADAPTER_COMPLETE_HANDLER'),
+    CloseAdapterCompleteHandler: callback(16, 'CLOSE_ADAPTER_COMPLETE_HANDLER'),
+    SendCompleteHandler: callback(24, 'SEND_COMPLETE_HANDLER'),
+    WanSendCompleteHandler: callback(24, 'WAN_SEND_COMPLETE_HANDLER'),
+    TransferDataCompleteHandler: callback(32, 'TRANSFER_DATA_COMPLETE_HANDLER'),
+    WanTransferDataCompleteHandler: callback(32, 'WAN_TRANSFER_DATA_COMPLETE_HANDLER'),
+    ResetCompleteHandler: callback(40, 'RESET_COMPLETE_HANDLER'),
+    RequestCompleteHandler: callback(48, 'REQUEST_COMPLETE_HANDLER'),
+    ReceiveHandler: callback(56, 'RECEIVE_HANDLER'),
+    WanReceiveHandler: callback(56, 'WAN_RECEIVE_HANDLER'),
+    ReceiveCompleteHandler: callback(64, 'RECEIVE_COMPLETE_HANDLER'),
+    StatusHandler: callback(72, 'STATUS_HANDLER'),
+    StatusCompleteHandler: callback(80, 'STATUS_COMPLETE_HANDLER'),
+    Name: nested(88, 16, () => UNICODE_STRING),
+    ReceivePacketHandler: callback(104, 'RECEIVE_PACKET_HANDLER'),
+    BindAdapterHandler: callback(112, 'BIND_HANDLER'),
+    UnbindAdapterHandler: callback(120, 'UNBIND_HANDLER'),
+    PnPEventHandler: callback(128, 'PNP_EVENT_HANDLER'),
+    UnloadHandler: callback(136, 'UNLOAD_PROTOCOL_HANDLER'),
+    ReservedHandlers: array('context', 144, 4, 'PVOID'),
+    CoSendCompleteHandler: callback(176, 'CO_SEND_COMPLETE_HANDLER'),
+    CoStatusHandler: callback(184, 'CO_STATUS_HANDLER'),
+    CoReceivePacketHandler: callback(192, 'CO_RECEIVE_PACKET_HANDLER'),
+    CoAfRegisterNotifyHandler: callback(200, 'CO_AF_REGISTER_NOTIFY_HANDLER'),
+  }),
+});
+/** Another name of NDIS50_PROTOCOL_CHARACTERISTICS. */
+export type NDIS_PROTOCOL_CHARACTERISTICS = NDIS50_PROTOCOL_CHARACTERISTICS;
+export const NDIS_PROTOCOL_CHARACTERISTICS = NDIS50_PROTOCOL_CHARACTERISTICS;
+
+/** NDIS30_MINIPORT_CHARACTERISTICS, ndis.h: 112 bytes. */
+export interface NDIS30_MINIPORT_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Reserved: number;
+  get CheckForHangHandler(): Address;
+  set CheckForHangHandler(value: CallbackInput);
+  get DisableInterruptHandler(): Address;
+  set DisableInterruptHandler(value: CallbackInput);
+  get EnableInterruptHandler(): Address;
+  set EnableInterruptHandler(value: CallbackInput);
+  get HaltHandler(): Address;
+  set HaltHandler(value: CallbackInput);
+  get HandleInterruptHandler(): Address;
+  set HandleInterruptHandler(value: CallbackInput);
+  get InitializeHandler(): Address;
+  set InitializeHandler(value: CallbackInput);
+  get ISRHandler(): Address;
+  set ISRHandler(value: CallbackInput);
+  get QueryInformationHandler(): Address;
+  set QueryInformationHandler(value: CallbackInput);
+  get ReconfigureHandler(): Address;
+  set ReconfigureHandler(value: CallbackInput);
+  get ResetHandler(): Address;
+  set ResetHandler(value: CallbackInput);
+  get SendHandler(): Address;
+  set SendHandler(value: CallbackInput);
+  get SetInformationHandler(): Address;
+  set SetInformationHandler(value: CallbackInput);
+  get TransferDataHandler(): Address;
+  set TransferDataHandler(value: CallbackInput);
+}
+export const NDIS30_MINIPORT_CHARACTERISTICS: Structure<NDIS30_MINIPORT_CHARACTERISTICS, Exclude<keyof NDIS30_MINIPORT_CHARACTERISTICS, keyof View>> = structure('NDIS30_MINIPORT_CHARACTERISTICS', {
+  size: 112, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Reserved: u32(4),
+    CheckForHangHandler: callback(8, 'W_CHECK_FOR_HANG_HANDLER'),
+    DisableInterruptHandler: callback(16, 'W_DISABLE_INTERRUPT_HANDLER'),
+    EnableInterruptHandler: callback(24, 'W_ENABLE_INTERRUPT_HANDLER'),
+    HaltHandler: callback(32, 'W_HALT_HANDLER'),
+    HandleInterruptHandler: callback(40, 'W_HANDLE_INTERRUPT_HANDLER'),
+    InitializeHandler: callback(48, 'W_INITIALIZE_HANDLER'),
+    ISRHandler: callback(56, 'W_ISR_HANDLER'),
+    QueryInformationHandler: callback(64, 'W_QUERY_INFORMATION_HANDLER'),
+    ReconfigureHandler: callback(72, 'W_RECONFIGURE_HANDLER'),
+    ResetHandler: callback(80, 'W_RESET_HANDLER'),
+    SendHandler: callback(88, 'W_SEND_HANDLER'),
+    SetInformationHandler: callback(96, 'W_SET_INFORMATION_HANDLER'),
+    TransferDataHandler: callback(104, 'W_TRANSFER_DATA_HANDLER'),
+  }),
+});
+
+/** NDIS40_MINIPORT_CHARACTERISTICS, ndis.h: 136 bytes. */
+export interface NDIS40_MINIPORT_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Reserved: number;
+  get CheckForHangHandler(): Address;
+  set CheckForHangHandler(value: CallbackInput);
+  get DisableInterruptHandler(): Address;
+  set DisableInterruptHandler(value: CallbackInput);
+  get EnableInterruptHandler(): Address;
+  set EnableInterruptHandler(value: CallbackInput);
+  get HaltHandler(): Address;
+  set HaltHandler(value: CallbackInput);
+  get HandleInterruptHandler(): Address;
+  set HandleInterruptHandler(value: CallbackInput);
+  get InitializeHandler(): Address;
+  set InitializeHandler(value: CallbackInput);
+  get ISRHandler(): Address;
+  set ISRHandler(value: CallbackInput);
+  get QueryInformationHandler(): Address;
+  set QueryInformationHandler(value: CallbackInput);
+  get ReconfigureHandler(): Address;
+  set ReconfigureHandler(value: CallbackInput);
+  get ResetHandler(): Address;
+  set ResetHandler(value: CallbackInput);
+  get SendHandler(): Address;
+  set SendHandler(value: CallbackInput);
+  get SetInformationHandler(): Address;
+  set SetInformationHandler(value: CallbackInput);
+  get TransferDataHandler(): Address;
+  set TransferDataHandler(value: CallbackInput);
+  get ReturnPacketHandler(): Address;
+  set ReturnPacketHandler(value: CallbackInput);
+  get SendPacketsHandler(): Address;
+  set SendPacketsHandler(value: CallbackInput);
+  get AllocateCompleteHandler(): Address;
+  set AllocateCompleteHandler(value: CallbackInput);
+}
+export const NDIS40_MINIPORT_CHARACTERISTICS: Structure<NDIS40_MINIPORT_CHARACTERISTICS, Exclude<keyof NDIS40_MINIPORT_CHARACTERISTICS, keyof View>> = structure('NDIS40_MINIPORT_CHARACTERISTICS', {
+  size: 136, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Reserved: u32(4),
+    CheckForHangHandler: callback(8, 'W_CHECK_FOR_HANG_HANDLER'),
+    DisableInterruptHandler: callback(16, 'W_DISABLE_INTERRUPT_HANDLER'),
+    EnableInterruptHandler: callback(24, 'W_ENABLE_INTERRUPT_HANDLER'),
+    HaltHandler: callback(32, 'W_HALT_HANDLER'),
+    HandleInterruptHandler: callback(40, 'W_HANDLE_INTERRUPT_HANDLER'),
+    InitializeHandler: callback(48, 'W_INITIALIZE_HANDLER'),
+    ISRHandler: callback(56, 'W_ISR_HANDLER'),
+    QueryInformationHandler: callback(64, 'W_QUERY_INFORMATION_HANDLER'),
+    ReconfigureHandler: callback(72, 'W_RECONFIGURE_HANDLER'),
+    ResetHandler: callback(80, 'W_RESET_HANDLER'),
+    SendHandler: callback(88, 'W_SEND_HANDLER'),
+    SetInformationHandler: callback(96, 'W_SET_INFORMATION_HANDLER'),
+    TransferDataHandler: callback(104, 'W_TRANSFER_DATA_HANDLER'),
+    ReturnPacketHandler: callback(112, 'W_RETURN_PACKET_HANDLER'),
+    SendPacketsHandler: callback(120, 'W_SEND_PACKETS_HANDLER'),
+    AllocateCompleteHandler: callback(128, 'W_ALLOCATE_COMPLETE_HANDLER'),
+  }),
+});
+
+/** NDIS50_MINIPORT_CHARACTERISTICS, ndis.h: 184 bytes. */
+export interface NDIS50_MINIPORT_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Reserved: number;
+  get CheckForHangHandler(): Address;
+  set CheckForHangHandler(value: CallbackInput);
+  get DisableInterruptHandler(): Address;
+  set DisableInterruptHandler(value: CallbackInput);
+  get EnableInterruptHandler(): Address;
+  set EnableInterruptHandler(value: CallbackInput);
+  get HaltHandler(): Address;
+  set HaltHandler(value: CallbackInput);
+  get HandleInterruptHandler(): Address;
+  set HandleInterruptHandler(value: CallbackInput);
+  get InitializeHandler(): Address;
+  set InitializeHandler(value: CallbackInput);
+  get ISRHandler(): Address;
+  set ISRHandler(value: CallbackInput);
+  get QueryInformationHandler(): Address;
+  set QueryInformationHandler(value: CallbackInput);
+  get ReconfigureHandler(): Address;
+  set ReconfigureHandler(value: CallbackInput);
+  get ResetHandler(): Address;
+  set ResetHandler(value: CallbackInput);
+  get SendHandler(): Address;
+  set SendHandler(value: CallbackInput);
+  get SetInformationHandler(): Address;
+  set SetInformationHandler(value: CallbackInput);
+  get TransferDataHandler(): Address;
+  set TransferDataHandler(value: CallbackInput);
+  get ReturnPacketHandler(): Address;
+  set ReturnPacketHandler(value: CallbackInput);
+  get SendPacketsHandler(): Address;
+  set SendPacketsHandler(value: CallbackInput);
+  get AllocateCompleteHandler(): Address;
+  set AllocateCompleteHandler(value: CallbackInput);
+  get CoCreateVcHandler(): Address;
+  set CoCreateVcHandler(value: CallbackInput);
+  get CoDeleteVcHandler(): Address;
+  set CoDeleteVcHandler(value: CallbackInput);
+  get CoActivateVcHandler(): Address;
+  set CoActivateVcHandler(value: CallbackInput);
+  get CoDeactivateVcHandler(): Address;
+  set CoDeactivateVcHandler(value: CallbackInput);
+  get CoSendPacketsHandler(): Address;
+  set CoSendPacketsHandler(value: CallbackInput);
+  get CoRequestHandler(): Address;
+  set CoRequestHandler(value: CallbackInput);
+}
+export const NDIS50_MINIPORT_CHARACTERISTICS: Structure<NDIS50_MINIPORT_CHARACTERISTICS, Exclude<keyof NDIS50_MINIPORT_CHARACTERISTICS, keyof View>> = structure('NDIS50_MINIPORT_CHARACTERISTICS', {
+  size: 184, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Reserved: u32(4),
+    CheckForHangHandler: callback(8, 'W_CHECK_FOR_HANG_HANDLER'),
+    DisableInterruptHandler: callback(16, 'W_DISABLE_INTERRUPT_HANDLER'),
+    EnableInterruptHandler: callback(24, 'W_ENABLE_INTERRUPT_HANDLER'),
+    HaltHandler: callback(32, 'W_HALT_HANDLER'),
+    HandleInterruptHandler: callback(40, 'W_HANDLE_INTERRUPT_HANDLER'),
+    InitializeHandler: callback(48, 'W_INITIALIZE_HANDLER'),
+    ISRHandler: callback(56, 'W_ISR_HANDLER'),
+    QueryInformationHandler: callback(64, 'W_QUERY_INFORMATION_HANDLER'),
+    ReconfigureHandler: callback(72, 'W_RECONFIGURE_HANDLER'),
+    ResetHandler: callback(80, 'W_RESET_HANDLER'),
+    SendHandler: callback(88, 'W_SEND_HANDLER'),
+    SetInformationHandler: callback(96, 'W_SET_INFORMATION_HANDLER'),
+    TransferDataHandler: callback(104, 'W_TRANSFER_DATA_HANDLER'),
+    ReturnPacketHandler: callback(112, 'W_RETURN_PACKET_HANDLER'),
+    SendPacketsHandler: callback(120, 'W_SEND_PACKETS_HANDLER'),
+    AllocateCompleteHandler: callback(128, 'W_ALLOCATE_COMPLETE_HANDLER'),
+    CoCreateVcHandler: callback(136, 'W_CO_CREATE_VC_HANDLER'),
+    CoDeleteVcHandler: callback(144, 'W_CO_DELETE_VC_HANDLER'),
+    CoActivateVcHandler: callback(152, 'W_CO_ACTIVATE_VC_HANDLER'),
+    CoDeactivateVcHandler: callback(160, 'W_CO_DEACTIVATE_VC_HANDLER'),
+    CoSendPacketsHandler: callback(168, 'W_CO_SEND_PACKETS_HANDLER'),
+    CoRequestHandler: callback(176, 'W_CO_REQUEST_HANDLER'),
+  }),
+});
+
+/** NDIS51_MINIPORT_CHARACTERISTICS, ndis.h: 240 bytes. */
+export interface NDIS51_MINIPORT_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Reserved: number;
+  get CheckForHangHandler(): Address;
+  set CheckForHangHandler(value: CallbackInput);
+  get DisableInterruptHandler(): Address;
+  set DisableInterruptHandler(value: CallbackInput);
+  get EnableInterruptHandler(): Address;
+  set EnableInterruptHandler(value: CallbackInput);
+  get HaltHandler(): Address;
+  set HaltHandler(value: CallbackInput);
+  get HandleInterruptHandler(): Address;
+  set HandleInterruptHandler(value: CallbackInput);
+  get InitializeHandler(): Address;
+  set InitializeHandler(value: CallbackInput);
+  get ISRHandler(): Address;
+  set ISRHandler(value: CallbackInput);
+  get QueryInformationHandler(): Address;
+  set QueryInformationHandler(value: CallbackInput);
+  get ReconfigureHandler(): Address;
+  set ReconfigureHandler(value: CallbackInput);
+  get ResetHandler(): Address;
+  set ResetHandler(value: CallbackInput);
+  get SendHandler(): Address;
+  set SendHandler(value: CallbackInput);
+  get SetInformationHandler(): Address;
+  set SetInformationHandler(value: CallbackInput);
+  get TransferDataHandler(): Address;
+  set TransferDataHandler(value: CallbackInput);
+  get ReturnPacketHandler(): Address;
+  set ReturnPacketHandler(value: CallbackInput);
+  get SendPacketsHandler(): Address;
+  set SendPacketsHandler(value: CallbackInput);
+  get AllocateCompleteHandler(): Address;
+  set AllocateCompleteHandler(value: CallbackInput);
+  get CoCreateVcHandler(): Address;
+  set CoCreateVcHandler(value: CallbackInput);
+  get CoDeleteVcHandler(): Address;
+  set CoDeleteVcHandler(value: CallbackInput);
+  get CoActivateVcHandler(): Address;
+  set CoActivateVcHandler(value: CallbackInput);
+  get CoDeactivateVcHandler(): Address;
+  set CoDeactivateVcHandler(value: CallbackInput);
+  get CoSendPacketsHandler(): Address;
+  set CoSendPacketsHandler(value: CallbackInput);
+  get CoRequestHandler(): Address;
+  set CoRequestHandler(value: CallbackInput);
+  get CancelSendPacketsHandler(): Address;
+  set CancelSendPacketsHandler(value: CallbackInput);
+  get PnPEventNotifyHandler(): Address;
+  set PnPEventNotifyHandler(value: CallbackInput);
+  get AdapterShutdownHandler(): Address;
+  set AdapterShutdownHandler(value: CallbackInput);
+  get Reserved1(): Address;
+  set Reserved1(value: ContextInput);
+  get Reserved2(): Address;
+  set Reserved2(value: ContextInput);
+  get Reserved3(): Address;
+  set Reserved3(value: ContextInput);
+  get Reserved4(): Address;
+  set Reserved4(value: ContextInput);
+}
+export const NDIS51_MINIPORT_CHARACTERISTICS: Structure<NDIS51_MINIPORT_CHARACTERISTICS, Exclude<keyof NDIS51_MINIPORT_CHARACTERISTICS, keyof View>> = structure('NDIS51_MINIPORT_CHARACTERISTICS', {
+  size: 240, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Reserved: u32(4),
+    CheckForHangHandler: callback(8, 'W_CHECK_FOR_HANG_HANDLER'),
+    DisableInterruptHandler: callback(16, 'W_DISABLE_INTERRUPT_HANDLER'),
+    EnableInterruptHandler: callback(24, 'W_ENABLE_INTERRUPT_HANDLER'),
+    HaltHandler: callback(32, 'W_HALT_HANDLER'),
+    HandleInterruptHandler: callback(40, 'W_HANDLE_INTERRUPT_HANDLER'),
+    InitializeHandler: callback(48, 'W_INITIALIZE_HANDLER'),
+    ISRHandler: callback(56, 'W_ISR_HANDLER'),
+    QueryInformationHandler: callback(64, 'W_QUERY_INFORMATION_HANDLER'),
+    ReconfigureHandler: callback(72, 'W_RECONFIGURE_HANDLER'),
+    ResetHandler: callback(80, 'W_RESET_HANDLER'),
+    SendHandler: callback(88, 'W_SEND_HANDLER'),
+    SetInformationHandler: callback(96, 'W_SET_INFORMATION_HANDLER'),
+    TransferDataHandler: callback(104, 'W_TRANSFER_DATA_HANDLER'),
+    ReturnPacketHandler: callback(112, 'W_RETURN_PACKET_HANDLER'),
+    SendPacketsHandler: callback(120, 'W_SEND_PACKETS_HANDLER'),
+    AllocateCompleteHandler: callback(128, 'W_ALLOCATE_COMPLETE_HANDLER'),
+    CoCreateVcHandler: callback(136, 'W_CO_CREATE_VC_HANDLER'),
+    CoDeleteVcHandler: callback(144, 'W_CO_DELETE_VC_HANDLER'),
+    CoActivateVcHandler: callback(152, 'W_CO_ACTIVATE_VC_HANDLER'),
+    CoDeactivateVcHandler: callback(160, 'W_CO_DEACTIVATE_VC_HANDLER'),
+    CoSendPacketsHandler: callback(168, 'W_CO_SEND_PACKETS_HANDLER'),
+    CoRequestHandler: callback(176, 'W_CO_REQUEST_HANDLER'),
+    CancelSendPacketsHandler: callback(184, 'W_CANCEL_SEND_PACKETS_HANDLER'),
+    PnPEventNotifyHandler: callback(192, 'W_PNP_EVENT_NOTIFY_HANDLER'),
+    AdapterShutdownHandler: callback(200, 'W_MINIPORT_SHUTDOWN_HANDLER'),
+    Reserved1: context(208, 'PVOID'),
+    Reserved2: context(216, 'PVOID'),
+    Reserved3: context(224, 'PVOID'),
+    Reserved4: context(232, 'PVOID'),
+  }),
+});
+/** Another name of NDIS51_MINIPORT_CHARACTERISTICS. */
+export type NDIS_WAN_MINIPORT_CHARACTERISTICS = NDIS51_MINIPORT_CHARACTERISTICS;
+export const NDIS_WAN_MINIPORT_CHARACTERISTICS = NDIS51_MINIPORT_CHARACTERISTICS;
+
+/** NDIS_MINIPORT_CHARACTERISTICS, ndis.h: 240 bytes; 136 in 4.0, 184 in 5.0, 240 in 5.1. */
+export interface NDIS_MINIPORT_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Reserved: number;
+  get CheckForHangHandler(): Address;
+  set CheckForHangHandler(value: CallbackInput);
+  get DisableInterruptHandler(): Address;
+  set DisableInterruptHandler(value: CallbackInput);
+  get EnableInterruptHandler(): Address;
+  set EnableInterruptHandler(value: CallbackInput);
+  get HaltHandler(): Address;
+  set HaltHandler(value: CallbackInput);
+  get HandleInterruptHandler(): Address;
+  set HandleInterruptHandler(value: CallbackInput);
+  get InitializeHandler(): Address;
+  set InitializeHandler(value: CallbackInput);
+  get ISRHandler(): Address;
+  set ISRHandler(value: CallbackInput);
+  get QueryInformationHandler(): Address;
+  set QueryInformationHandler(value: CallbackInput);
+  get ReconfigureHandler(): Address;
+  set ReconfigureHandler(value: CallbackInput);
+  get ResetHandler(): Address;
+  set ResetHandler(value: CallbackInput);
+  get SendHandler(): Address;
+  set SendHandler(value: CallbackInput);
+  get SetInformationHandler(): Address;
+  set SetInformationHandler(value: CallbackInput);
+  get TransferDataHandler(): Address;
+  set TransferDataHandler(value: CallbackInput);
+  get ReturnPacketHandler(): Address;
+  set ReturnPacketHandler(value: CallbackInput);
+  get SendPacketsHandler(): Address;
+  set SendPacketsHandler(value: CallbackInput);
+  get AllocateCompleteHandler(): Address;
+  set AllocateCompleteHandler(value: CallbackInput);
+  get CoCreateVcHandler(): Address;
+  set CoCreateVcHandler(value: CallbackInput);
+  get CoDeleteVcHandler(): Address;
+  set CoDeleteVcHandler(value: CallbackInput);
+  get CoActivateVcHandler(): Address;
+  set CoActivateVcHandler(value: CallbackInput);
+  get CoDeactivateVcHandler(): Address;
+  set CoDeactivateVcHandler(value: CallbackInput);
+  get CoSendPacketsHandler(): Address;
+  set CoSendPacketsHandler(value: CallbackInput);
+  get CoRequestHandler(): Address;
+  set CoRequestHandler(value: CallbackInput);
+  get CancelSendPacketsHandler(): Address;
+  set CancelSendPacketsHandler(value: CallbackInput);
+  get PnPEventNotifyHandler(): Address;
+  set PnPEventNotifyHandler(value: CallbackInput);
+  get AdapterShutdownHandler(): Address;
+  set AdapterShutdownHandler(value: CallbackInput);
+  get Reserved1(): Address;
+  set Reserved1(value: ContextInput);
+  get Reserved2(): Address;
+  set Reserved2(value: ContextInput);
+  get Reserved3(): Address;
+  set Reserved3(value: ContextInput);
+  get Reserved4(): Address;
+  set Reserved4(value: ContextInput);
+}
+export const NDIS_MINIPORT_CHARACTERISTICS: Structure<NDIS_MINIPORT_CHARACTERISTICS, Exclude<keyof NDIS_MINIPORT_CHARACTERISTICS, keyof View>> = structure('NDIS_MINIPORT_CHARACTERISTICS', {
+  size: 240, align: 8, header: 'ndis.h', versions: [{ ndis: '4.0', size: 136 }, { ndis: '5.0', size: 184 }, { ndis: '5.1', size: 240 }],
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Reserved: u32(4),
+    CheckForHangHandler: callback(8, 'W_CHECK_FOR_HANG_HANDLER'),
+    DisableInterruptHandler: callback(16, 'W_DISABLE_INTERRUPT_HANDLER'),
+    EnableInterruptHandler: callback(24, 'W_ENABLE_INTERRUPT_HANDLER'),
+    HaltHandler: callback(32, 'W_HALT_HANDLER'),
+    HandleInterruptHandler: callback(40, 'W_HANDLE_INTERRUPT_HANDLER'),
+    InitializeHandler: callback(48, 'W_INITIALIZE_HANDLER'),
+    ISRHandler: callback(56, 'W_ISR_HANDLER'),
+    QueryInformationHandler: callback(64, 'W_QUERY_INFORMATION_HANDLER'),
+    ReconfigureHandler: callback(72, 'W_RECONFIGURE_HANDLER'),
+    ResetHandler: callback(80, 'W_RESET_HANDLER'),
+    SendHandler: callback(88, 'W_SEND_HANDLER'),
+    SetInformationHandler: callback(96, 'W_SET_INFORMATION_HANDLER'),
+    TransferDataHandler: callback(104, 'W_TRANSFER_DATA_HANDLER'),
+    ReturnPacketHandler: callback(112, 'W_RETURN_PACKET_HANDLER'),
+    SendPacketsHandler: callback(120, 'W_SEND_PACKETS_HANDLER'),
+    AllocateCompleteHandler: callback(128, 'W_ALLOCATE_COMPLETE_HANDLER'),
+    CoCreateVcHandler: callback(136, 'W_CO_CREATE_VC_HANDLER'),
+    CoDeleteVcHandler: callback(144, 'W_CO_DELETE_VC_HANDLER'),
+    CoActivateVcHandler: callback(152, 'W_CO_ACTIVATE_VC_HANDLER'),
+    CoDeactivateVcHandler: callback(160, 'W_CO_DEACTIVATE_VC_HANDLER'),
+    CoSendPacketsHandler: callback(168, 'W_CO_SEND_PACKETS_HANDLER'),
+    CoRequestHandler: callback(176, 'W_CO_REQUEST_HANDLER'),
+    CancelSendPacketsHandler: callback(184, 'W_CANCEL_SEND_PACKETS_HANDLER'),
+    PnPEventNotifyHandler: callback(192, 'W_PNP_EVENT_NOTIFY_HANDLER'),
+    AdapterShutdownHandler: callback(200, 'W_MINIPORT_SHUTDOWN_HANDLER'),
+    Reserved1: context(208, 'PVOID'),
+    Reserved2: context(216, 'PVOID'),
+    Reserved3: context(224, 'PVOID'),
+    Reserved4: context(232, 'PVOID'),
+  }),
+});
+
+/** NDIS_INTERRUPT, ndis.h: 136 bytes. */
+export interface NDIS_INTERRUPT extends View {
+  get InterruptObject(): Address;
+  set InterruptObject(value: PointerInput);
+  DpcCountLock: bigint;
+  get MacIsr(): Address;
+  set MacIsr(value: CallbackInput);
+  get MacDpc(): Address;
+  set MacDpc(value: CallbackInput);
+  readonly InterruptDpc: KDPC;
+  get InterruptContext(): Address;
+  set InterruptContext(value: ContextInput);
+  DpcCount: number;
+  Removing: boolean;
+  readonly DpcsCompletedEvent: KEVENT;
+}
+export const NDIS_INTERRUPT: Structure<NDIS_INTERRUPT, Exclude<keyof NDIS_INTERRUPT, keyof View>> = structure('NDIS_INTERRUPT', {
+  size: 136, align: 8, header: 'ndis.h',
+  members: () => ({
+    InterruptObject: pointer(0, 'PKINTERRUPT'),
+    DpcCountLock: u64(8),
+    MacIsr: callback(16, 'PNDIS_INTERRUPT_SERVICE'),
+    MacDpc: callback(24, 'PNDIS_DEFERRED_PROCESSING'),
+    InterruptDpc: nested(32, 64, () => KDPC),
+    InterruptContext: context(96, 'PVOID'),
+    DpcCount: u8(104),
+    Removing: boolean(105),
+    DpcsCompletedEvent: nested(112, 24, () => KEVENT),
+  }),
+});
+
+/** NDIS_MINIPORT_WORK_ITEM, ndis.h: 24 bytes. */
+export interface NDIS_MINIPORT_WORK_ITEM extends View {
+  readonly Link: SINGLE_LIST_ENTRY;
+  WorkItemType: number;
+  get WorkItemContext(): Address;
+  set WorkItemContext(value: ContextInput);
+}
+export const NDIS_MINIPORT_WORK_ITEM: Structure<NDIS_MINIPORT_WORK_ITEM, Exclude<keyof NDIS_MINIPORT_WORK_ITEM, keyof View>> = structure('NDIS_MINIPORT_WORK_ITEM', {
+  size: 24, align: 8, header: 'ndis.h',
+  members: () => ({
+    Link: nested(0, 8, () => SINGLE_LIST_ENTRY),
+    WorkItemType: u32(8, 'NDIS_WORK_ITEM_TYPE'),
+    WorkItemContext: context(16, 'PVOID'),
+  }),
+});
+
+/** NDIS_BIND_PATHS, ndis.h: 24 bytes. */
+export interface NDIS_BIND_PATHS extends View {
+  Number: number;
+  readonly Paths: StructureArray<UNICODE_STRING>;
+}
+export const NDIS_BIND_PATHS: Structure<NDIS_BIND_PATHS, Exclude<keyof NDIS_BIND_PATHS, keyof View>> = structure('NDIS_BIND_PATHS', {
+  size: 24, align: 8, header: 'ndis.h',
+  members: () => ({
+    Number: u32(0),
+    Paths: structures(8, 16, 1, () => UNICODE_STRING),
+  }),
+});
+
+/** NDIS_LOG, ndis.h: 48 bytes. */
+export interface NDIS_LOG extends View {
+  get Miniport(): Address;
+  set Miniport(value: PointerInput);
+  LogLock: bigint;
+  get Irp(): Address;
+  set Irp(value: PointerInput);
+  TotalSize: number;
+  CurrentSize: number;
+  InPtr: number;
+  OutPtr: number;
+  readonly LogBuf: Uint8Array;
+}
+export const NDIS_LOG: Structure<NDIS_LOG, Exclude<keyof NDIS_LOG, keyof View>> = structure('NDIS_LOG', {
+  size: 48, align: 8, header: 'ndis.h',
+  members: () => ({
+    Miniport: pointer(0, 'NDIS_MINIPORT_BLOCK'),
+    LogLock: u64(8),
+    Irp: pointer(16, 'IRP'),
+    TotalSize: u32(24),
+    CurrentSize: u32(28),
+    InPtr: u32(32),
+    OutPtr: u32(36),
+    LogBuf: array('u8', 40, 1),
+  }),
+});
+
+/** NDIS_MINIPORT_BLOCK, ndis.h: 752 bytes. */
+export interface NDIS_MINIPORT_BLOCK extends View {
+  readonly Header: NDIS_OBJECT_HEADER;
+  get NextMiniport(): Address;
+  set NextMiniport(value: PointerInput);
+  get DriverHandle(): Address;
+  set DriverHandle(value: PointerInput);
+  get MiniportAdapterContext(): Address;
+  set MiniportAdapterContext(value: ContextInput);
+  readonly MiniportName: UNICODE_STRING;
+  get BindPaths(): Address;
+  set BindPaths(value: PointerInput);
+  get OpenQueue(): Address;
+  set OpenQueue(value: ContextInput);
+  readonly ShortRef: REFERENCE;
+  get DeviceContext(): Address;
+  set DeviceContext(value: ContextInput);
+  Padding1: number;
+  LockAcquired: number;
+  PmodeOpens: number;
+  AssignedProcessor: number;
+  Lock: bigint;
+  get MediaRequest(): Address;
+  set MediaRequest(value: PointerInput);
+  get Interrupt(): Address;
+  set Interrupt(value: PointerInput);
+  Flags: number;
+  PnPFlags: number;
+  readonly PacketList: LIST_ENTRY;
+  get FirstPendingPacket(): Address;
+  set FirstPendingPacket(value: PointerInput);
+  get ReturnPacketsQueue(): Address;
+  set ReturnPacketsQueue(value: PointerInput);
+  RequestBuffer: number;
+  get SetMCastBuffer(): Address;
+  set SetMCastBuffer(value: ContextInput);
+  get PrimaryMiniport(): Address;
+  set PrimaryMiniport(value: PointerInput);
+  get WrapperContext(): Address;
+  set WrapperContext(value: ContextInput);
+  get BusDataContext(): Address;
+  set BusDataContext(value: ContextInput);
+  PnPCapabilities: number;
+  get Resources(): Address;
+  set Resources(value: PointerInput);
+  readonly WakeUpDpcTimer: NDIS_TIMER;
+  readonly BaseName: UNICODE_STRING;
+  readonly SymbolicLinkName: UNICODE_STRING;
+  CheckForHangSeconds: number;
+  CFHangTicks: number;
+  CFHangCurrentTick: number;
+  ResetStatus: NDIS_STATUS;
+  get ResetOpen(): Address;
+  set ResetOpen(value: ContextInput);
+  get EthDB(): Address;
+  set EthDB(value: PointerInput);
+  get NullDB(): Address;
+  set NullDB(value: PointerInput);
+  get TrDB(): Address;
+  set TrDB(value: PointerInput);
+  get FddiDB(): Address;
+  set FddiDB(value: PointerInput);
+  get XXXDB(): Address;
+  set XXXDB(value: ContextInput);
+  get PacketIndicateHandler(): Address;
+  set PacketIndicateHandler(value: CallbackInput);
+  get SendCompleteHandler(): Address;
+  set SendCompleteHandler(value: CallbackInput);
+  get SendResourcesHandler(): Address;
+  set SendResourcesHandler(value: CallbackInput);
+  get ResetCompleteHandler(): Address;
+  set ResetCompleteHandler(value: CallbackInput);
+  MediaType: number;
+  BusNumber: number;
+  BusType: number;
+  AdapterType: number;
+  get DeviceObject(): Address;
+  set DeviceObject(value: PointerInput);
+  get PhysicalDeviceObject(): Address;
+  set PhysicalDeviceObject(value: PointerInput);
+  get NextDeviceObject(): Address;
+  set NextDeviceObject(value: PointerInput);
+  get MapRegisters(): Address;
+  set MapRegisters(value: PointerInput);
+  get CallMgrAfList(): Address;
+  set CallMgrAfList(value: PointerInput);
+  get MiniportThread(): Address;
+  set MiniportThread(value: ContextInput);
+  get SetInfoBuf(): Address;
+  set SetInfoBuf(value: ContextInput);
+  SetInfoBufLen: number;
+  MaxSendPackets: number;
+  FakeStatus: NDIS_STATUS;
+  get LockHandler(): Address;
+  set LockHandler(value: ContextInput);
+  get pAdapterInstanceName(): Address;
+  set pAdapterInstanceName(value: PointerInput);
+  get TimerQueue(): Address;
+  set TimerQueue(value: PointerInput);
+  MacOptions: number;
+  get PendingRequest(): Address;
+  set PendingRequest(value: PointerInput);
+  MaximumLongAddresses: number;
+  MaximumShortAddresses: number;
+  CurrentLookahead: number;
+  MaximumLookahead: number;
+  get HandleInterruptHandler(): Address;
+  set HandleInterruptHandler(value: CallbackInput);
+  get DisableInterruptHandler(): Address;
+  set DisableInterruptHandler(value: CallbackInput);
+  get EnableInterruptHandler(): Address;
+  set EnableInterruptHandler(value: CallbackInput);
+  get SendPacketsHandler(): Address;
+  set SendPacketsHandler(value: CallbackInput);
+  get DeferredSendHandler(): Address;
+  set DeferredSendHandler(value: CallbackInput);
+  get EthRxIndicateHandler(): Address;
+  set EthRxIndicateHandler(value: CallbackInput);
+  get TrRxIndicateHandler(): Address;
+  set TrRxIndicateHandler(value: CallbackInput);
+  get FddiRxIndicateHandler(): Address;
+  set FddiRxIndicateHandler(value: CallbackInput);
+  get EthRxCompleteHandler(): Address;
+  set EthRxCompleteHandler(value: CallbackInput);
+  get TrRxCompleteHandler(): Address;
+  set TrRxCompleteHandler(value: CallbackInput);
+  get FddiRxCompleteHandler(): Address;
+  set FddiRxCompleteHandler(value: CallbackInput);
+  get StatusHandler(): Address;
+  set StatusHandler(value: CallbackInput);
+  get StatusCompleteHandler(): Address;
+  set StatusCompleteHandler(value: CallbackInput);
+  get TDCompleteHandler(): Address;
+  set TDCompleteHandler(value: CallbackInput);
+  get QueryCompleteHandler(): Address;
+  set QueryCompleteHandler(value: CallbackInput);
+  get SetCompleteHandler(): Address;
+  set SetCompleteHandler(value: CallbackInput);
+  get WanSendCompleteHandler(): Address;
+  set WanSendCompleteHandler(value: CallbackInput);
+  get WanRcvHandler(): Address;
+  set WanRcvHandler(value: CallbackInput);
+  get WanRcvCompleteHandler(): Address;
+  set WanRcvCompleteHandler(value: CallbackInput);
+}
+export const NDIS_MINIPORT_BLOCK: Structure<NDIS_MINIPORT_BLOCK, Exclude<keyof NDIS_MINIPORT_BLOCK, keyof View>> = structure('NDIS_MINIPORT_BLOCK', {
+  size: 752, align: 8, header: 'ndis.h',
+  members: () => ({
+    Header: nested(0, 4, () => NDIS_OBJECT_HEADER),
+    NextMiniport: pointer(8, 'NDIS_MINIPORT_BLOCK'),
+    DriverHandle: pointer(16, 'PNDIS_M_DRIVER_BLOCK'),
+    MiniportAdapterContext: context(24, 'NDIS_HANDLE'),
+    MiniportName: nested(32, 16, () => UNICODE_STRING),
+    BindPaths: pointer(48, 'NDIS_BIND_PATHS'),
+    OpenQueue: context(56, 'NDIS_HANDLE'),
+    ShortRef: nested(64, 16, () => REFERENCE),
+    DeviceContext: context(80, 'NDIS_HANDLE'),
+    Padding1: u8(88),
+    LockAcquired: u8(89),
+    PmodeOpens: u8(90),
+    AssignedProcessor: u8(91),
+    Lock: u64(96),
+    MediaRequest: pointer(104, 'NDIS_REQUEST'),
+    Interrupt: pointer(112, 'NDIS_MINIPORT_INTERRUPT'),
+    Flags: u32(120),
+    PnPFlags: u32(124),
+    PacketList: nested(128, 16, () => LIST_ENTRY),
+    FirstPendingPacket: pointer(144, 'NDIS_PACKET'),
+    ReturnPacketsQueue: pointer(152, 'NDIS_PACKET'),
+    RequestBuffer: u32(160),
+    SetMCastBuffer: context(168, 'PVOID'),
+    PrimaryMiniport: pointer(176, 'NDIS_MINIPORT_BLOCK'),
+    WrapperContext: context(184, 'PVOID'),
+    BusDataContext: context(192, 'PVOID'),
+    PnPCapabilities: u32(200),
+    Resources: pointer(208, 'CM_RESOURCE_LIST'),
+    WakeUpDpcTimer: nested(216, 128, () => NDIS_TIMER),
+    BaseName: nested(344, 16, () => UNICODE_STRING),
+    SymbolicLinkName: nested(360, 16, () => UNICODE_STRING),
+    CheckForHangSeconds: u32(376),
+    CFHangTicks: u16(380),
+    CFHangCurrentTick: u16(382),
+    ResetStatus: status(384, 'NDIS_STATUS'),
+    ResetOpen: context(392, 'NDIS_HANDLE'),
+    EthDB: pointer(400, 'PETH_FILTER'),
+    NullDB: pointer(400, 'PNULL_FILTER'),
+    TrDB: pointer(408, 'PTR_FILTER'),
+    FddiDB: pointer(416, 'PFDDI_FILTER'),
+    XXXDB: context(424, 'PVOID'),
+    PacketIndicateHandler: callback(432, 'FILTER_PACKET_INDICATION_HANDLER'),
+    SendCompleteHandler: callback(440, 'NDIS_M_SEND_COMPLETE_HANDLER'),
+    SendResourcesHandler: callback(448, 'NDIS_M_SEND_RESOURCES_HANDLER'),
+    ResetCompleteHandler: callback(456, 'NDIS_M_RESET_COMPLETE_HANDLER'),
+    MediaType: u32(464, 'NDIS_MEDIUM'),
+    BusNumber: u32(468),
+    BusType: u32(472, 'NDIS_INTERFACE_TYPE'),
+    AdapterType: u32(476, 'NDIS_INTERFACE_TYPE'),
+    DeviceObject: pointer(480, 'DEVICE_OBJECT'),
+    PhysicalDeviceObject: pointer(488, 'DEVICE_OBJECT'),
+    NextDeviceObject: pointer(496, 'DEVICE_OBJECT'),
+    MapRegisters: pointer(504, 'PMAP_REGISTER_ENTRY'),
+    CallMgrAfList: pointer(512, 'PNDIS_AF_LIST'),
+    MiniportThread: context(520, 'PVOID'),
+    SetInfoBuf: context(528, 'PVOID'),
+    SetInfoBufLen: u16(536),
+    MaxSendPackets: u16(538),
+    FakeStatus: status(540, 'NDIS_STATUS'),
+    LockHandler: context(544, 'PVOID'),
+    pAdapterInstanceName: pointer(552, 'UNICODE_STRING'),
+    TimerQueue: pointer(560, 'NDIS_MINIPORT_TIMER'),
+    MacOptions: u32(568),
+    PendingRequest: pointer(576, 'NDIS_REQUEST'),
+    MaximumLongAddresses: u32(584),
+    MaximumShortAddresses: u32(588),
+    CurrentLookahead: u32(592),
+    MaximumLookahead: u32(596),
+    HandleInterruptHandler: callback(600, 'W_HANDLE_INTERRUPT_HANDLER'),
+    DisableInterruptHandler: callback(608, 'W_DISABLE_INTERRUPT_HANDLER'),
+    EnableInterruptHandler: callback(616, 'W_ENABLE_INTERRUPT_HANDLER'),
+    SendPacketsHandler: callback(624, 'W_SEND_PACKETS_HANDLER'),
+    DeferredSendHandler: callback(632, 'NDIS_M_START_SENDS'),
+    EthRxIndicateHandler: callback(640, 'ETH_RCV_INDICATE_HANDLER'),
+    TrRxIndicateHandler: callback(648, 'TR_RCV_INDICATE_HANDLER'),
+    FddiRxIndicateHandler: callback(656, 'FDDI_RCV_INDICATE_HANDLER'),
+    EthRxCompleteHandler: callback(664, 'ETH_RCV_COMPLETE_HANDLER'),
+    TrRxCompleteHandler: callback(672, 'TR_RCV_COMPLETE_HANDLER'),
+    FddiRxCompleteHandler: callback(680, 'FDDI_RCV_COMPLETE_HANDLER'),
+    StatusHandler: callback(688, 'NDIS_M_STATUS_HANDLER'),
+    StatusCompleteHandler: callback(696, 'NDIS_M_STS_COMPLETE_HANDLER'),
+    TDCompleteHandler: callback(704, 'NDIS_M_TD_COMPLETE_HANDLER'),
+    QueryCompleteHandler: callback(712, 'NDIS_M_REQ_COMPLETE_HANDLER'),
+    SetCompleteHandler: callback(720, 'NDIS_M_REQ_COMPLETE_HANDLER'),
+    WanSendCompleteHandler: callback(728, 'NDIS_WM_SEND_COMPLETE_HANDLER'),
+    WanRcvHandler: callback(736, 'WAN_RCV_HANDLER'),
+    WanRcvCompleteHandler: callback(744, 'WAN_RCV_COMPLETE_HANDLER'),
+  }),
+});
+
+/** NDIS_COMMON_OPEN_BLOCK, ndis.h: 216 bytes. */
+export interface NDIS_COMMON_OPEN_BLOCK extends View {
+  get MacHandle(): Address;
+  set MacHandle(value: ContextInput);
+  get BindingHandle(): Address;
+  set BindingHandle(value: ContextInput);
+  get MiniportHandle(): Address;
+  set MiniportHandle(value: PointerInput);
+  get ProtocolHandle(): Address;
+  set ProtocolHandle(value: PointerInput);
+  get ProtocolBindingContext(): Address;
+  set ProtocolBindingContext(value: ContextInput);
+  get MiniportNextOpen(): Address;
+  set MiniportNextOpen(value: PointerInput);
+  get ProtocolNextOpen(): Address;
+  set ProtocolNextOpen(value: PointerInput);
+  get MiniportAdapterContext(): Address;
+  set MiniportAdapterContext(value: ContextInput);
+  Reserved1: boolean;
+  Reserved2: boolean;
+  Reserved3: boolean;
+  Reserved4: boolean;
+  get BindDeviceName(): Address;
+  set BindDeviceName(value: PointerInput);
+  Reserved5: bigint;
+  get RootDeviceName(): Address;
+  set RootDeviceName(value: PointerInput);
+  get SendHandler(): Address;
+  set SendHandler(value: CallbackInput);
+  get WanSendHandler(): Address;
+  set WanSendHandler(value: CallbackInput);
+  get TransferDataHandler(): Address;
+  set TransferDataHandler(value: CallbackInput);
+  get SendCompleteHandler(): Address;
+  set SendCompleteHandler(value: CallbackInput);
+  get TransferDataCompleteHandler(): Address;
+  set TransferDataCompleteHandler(value: CallbackInput);
+  get ReceiveHandler(): Address;
+  set ReceiveHandler(value: CallbackInput);
+  get ReceiveCompleteHandler(): Address;
+  set ReceiveCompleteHandler(value: CallbackInput);
+  get WanReceiveHandler(): Address;
+  set WanReceiveHandler(value: CallbackInput);
+  get RequestCompleteHandler(): Address;
+  set RequestCompleteHandler(value: CallbackInput);
+  get ReceivePacketHandler(): Address;
+  set ReceivePacketHandler(value: CallbackInput);
+  get SendPacketsHandler(): Address;
+  set SendPacketsHandler(value: CallbackInput);
+  get ResetHandler(): Address;
+  set ResetHandler(value: CallbackInput);
+  get RequestHandler(): Address;
+  set RequestHandler(value: CallbackInput);
+  get ResetCompleteHandler(): Address;
+  set ResetCompleteHandler(value: CallbackInput);
+  get StatusHandler(): Address;
+  set StatusHandler(value: CallbackInput);
+  get StatusCompleteHandler(): Address;
+  set StatusCompleteHandler(value: CallbackInput);
+}
+export const NDIS_COMMON_OPEN_BLOCK: Structure<NDIS_COMMON_OPEN_BLOCK, Exclude<keyof NDIS_COMMON_OPEN_BLOCK, keyof View>> = structure('NDIS_COMMON_OPEN_BLOCK', {
+  size: 216, align: 8, header: 'ndis.h',
+  members: () => ({
+    MacHandle: context(0, 'PVOID'),
+    BindingHandle: context(8, 'NDIS_HANDLE'),
+    MiniportHandle: pointer(16, 'NDIS_MINIPORT_BLOCK'),
+    ProtocolHandle: pointer(24, 'PNDIS_PROTOCOL_BLOCK'),
+    ProtocolBindingContext: context(32, 'NDIS_HANDLE'),
+    MiniportNextOpen: pointer(40, 'NDIS_OPEN_BLOCK'),
+    ProtocolNextOpen: pointer(48, 'NDIS_OPEN_BLOCK'),
+    MiniportAdapterContext: context(56, 'NDIS_HANDLE'),
+    Reserved1: boolean(64),
+    Reserved2: boolean(65),
+    Reserved3: boolean(66),
+    Reserved4: boolean(67),
+    BindDeviceName: pointer(72, 'NDIS_STRING'),
+    Reserved5: u64(80),
+    RootDeviceName: pointer(88, 'NDIS_STRING'),
+    SendHandler: callback(96, 'SEND_HANDLER'),
+    WanSendHandler: callback(96, 'WAN_SEND_HANDLER'),
+    TransferDataHandler: callback(104, 'TRANSFER_DATA_HANDLER'),
+    SendCompleteHandler: callback(112, 'SEND_COMPLETE_HANDLER'),
+    TransferDataCompleteHandler: callback(120, 'TRANSFER_DATA_COMPLETE_HANDLER'),
+    ReceiveHandler: callback(128, 'RECEIVE_HANDLER'),
+    ReceiveCompleteHandler: callback(136, 'RECEIVE_COMPLETE_HANDLER'),
+    WanReceiveHandler: callback(144, 'WAN_RECEIVE_HANDLER'),
+    RequestCompleteHandler: callback(152, 'REQUEST_COMPLETE_HANDLER'),
+    ReceivePacketHandler: callback(160, 'RECEIVE_PACKET_HANDLER'),
+    SendPacketsHandler: callback(168, 'SEND_PACKETS_HANDLER'),
+    ResetHandler: callback(176, 'RESET_HANDLER'),
+    RequestHandler: callback(184, 'REQUEST_HANDLER'),
+    ResetCompleteHandler: callback(192, 'RESET_COMPLETE_HANDLER'),
+    StatusHandler: callback(200, 'STATUS_HANDLER'),
+    StatusCompleteHandler: callback(208, 'STATUS_COMPLETE_HANDLER'),
+  }),
+});
+
+/** NDIS_OPEN_BLOCK, ndis.h: 216 bytes. */
+export interface NDIS_OPEN_BLOCK extends View {
+  get MacHandle(): Address;
+  set MacHandle(value: ContextInput);
+  get BindingHandle(): Address;
+  set BindingHandle(value: ContextInput);
+  get MiniportHandle(): Address;
+  set MiniportHandle(value: PointerInput);
+  get ProtocolHandle(): Address;
+  set ProtocolHandle(value: PointerInput);
+  get ProtocolBindingContext(): Address;
+  set ProtocolBindingContext(value: ContextInput);
+  get MiniportNextOpen(): Address;
+  set MiniportNextOpen(value: PointerInput);
+  get ProtocolNextOpen(): Address;
+  set ProtocolNextOpen(value: PointerInput);
+  get MiniportAdapterContext(): Address;
+  set MiniportAdapterContext(value: ContextInput);
+  Reserved1: boolean;
+  Reserved2: boolean;
+  Reserved3: boolean;
+  Reserved4: boolean;
+  get BindDeviceName(): Address;
+  set BindDeviceName(value: PointerInput);
+  Reserved5: bigint;
+  get RootDeviceName(): Address;
+  set RootDeviceName(value: PointerInput);
+  get SendHandler(): Address;
+  set SendHandler(value: CallbackInput);
+  get WanSendHandler(): Address;
+  set WanSendHandler(value: CallbackInput);
+  get TransferDataHandler(): Address;
+  set TransferDataHandler(value: CallbackInput);
+  get SendCompleteHandler(): Address;
+  set SendCompleteHandler(value: CallbackInput);
+  get TransferDataCompleteHandler(): Address;
+  set TransferDataCompleteHandler(value: CallbackInput);
+  get ReceiveHandler(): Address;
+  set ReceiveHandler(value: CallbackInput);
+  get ReceiveCompleteHandler(): Address;
+  set ReceiveCompleteHandler(value: CallbackInput);
+  get WanReceiveHandler(): Address;
+  set WanReceiveHandler(value: CallbackInput);
+  get RequestCompleteHandler(): Address;
+  set RequestCompleteHandler(value: CallbackInput);
+  get ReceivePacketHandler(): Address;
+  set ReceivePacketHandler(value: CallbackInput);
+  get SendPacketsHandler(): Address;
+  set SendPacketsHandler(value: CallbackInput);
+  get ResetHandler(): Address;
+  set ResetHandler(value: CallbackInput);
+  get RequestHandler(): Address;
+  set RequestHandler(value: CallbackInput);
+  get ResetCompleteHandler(): Address;
+  set ResetCompleteHandler(value: CallbackInput);
+  get StatusHandler(): Address;
+  set StatusHandler(value: CallbackInput);
+  get StatusCompleteHandler(): Address;
+  set StatusCompleteHandler(value: CallbackInput);
+}
+export const NDIS_OPEN_BLOCK: Structure<NDIS_OPEN_BLOCK, Exclude<keyof NDIS_OPEN_BLOCK, keyof View>> = structure('NDIS_OPEN_BLOCK', {
+  size: 216, align: 8, header: 'ndis.h',
+  members: () => ({
+    MacHandle: context(0, 'PVOID'),
+    BindingHandle: context(8, 'NDIS_HANDLE'),
+    MiniportHandle: pointer(16, 'NDIS_MINIPORT_BLOCK'),
+    ProtocolHandle: pointer(24, 'PNDIS_PROTOCOL_BLOCK'),
+    ProtocolBindingContext: context(32, 'NDIS_HANDLE'),
+    MiniportNextOpen: pointer(40, 'NDIS_OPEN_BLOCK'),
+    ProtocolNextOpen: pointer(48, 'NDIS_OPEN_BLOCK'),
+    MiniportAdapterContext: context(56, 'NDIS_HANDLE'),
+    Reserved1: boolean(64),
+    Reserved2: boolean(65),
+    Reserved3: boolean(66),
+    Reserved4: boolean(67),
+    BindDeviceName: pointer(72, 'NDIS_STRING'),
+    Reserved5: u64(80),
+    RootDeviceName: pointer(88, 'NDIS_STRING'),
+    SendHandler: callback(96, 'SEND_HANDLER'),
+    WanSendHandler: callback(96, 'WAN_SEND_HANDLER'),
+    TransferDataHandler: callback(104, 'TRANSFER_DATA_HANDLER'),
+    SendCompleteHandler: callback(112, 'SEND_COMPLETE_HANDLER'),
+    TransferDataCompleteHandler: callback(120, 'TRANSFER_DATA_COMPLETE_HANDLER'),
+    ReceiveHandler: callback(128, 'RECEIVE_HANDLER'),
+    ReceiveCompleteHandler: callback(136, 'RECEIVE_COMPLETE_HANDLER'),
+    WanReceiveHandler: callback(144, 'WAN_RECEIVE_HANDLER'),
+    RequestCompleteHandler: callback(152, 'REQUEST_COMPLETE_HANDLER'),
+    ReceivePacketHandler: callback(160, 'RECEIVE_PACKET_HANDLER'),
+    SendPacketsHandler: callback(168, 'SEND_PACKETS_HANDLER'),
+    ResetHandler: callback(176, 'RESET_HANDLER'),
+    RequestHandler: callback(184, 'REQUEST_HANDLER'),
+    ResetCompleteHandler: callback(192, 'RESET_COMPLETE_HANDLER'),
+    StatusHandler: callback(200, 'STATUS_HANDLER'),
+    StatusCompleteHandler: callback(208, 'STATUS_COMPLETE_HANDLER'),
+  }),
+});
+
+/** NDIS_MAC_CHARACTERISTICS, ndis.h: 104 bytes. */
+export interface NDIS_MAC_CHARACTERISTICS extends View {
+  MajorNdisVersion: number;
+  MinorNdisVersion: number;
+  Filler: number;
+  Reserved: number;
+  get OpenAdapterHandler(): Address;
+  set OpenAdapterHandler(value: CallbackInput);
+  get CloseAdapterHandler(): Address;
+  set CloseAdapterHandler(value: CallbackInput);
+  get SendHandler(): Address;
+  set SendHandler(value: CallbackInput);
+  get TransferDataHandler(): Address;
+  set TransferDataHandler(value: CallbackInput);
+  get ResetHandler(): Address;
+  set ResetHandler(value: CallbackInput);
+  get RequestHandler(): Address;
+  set RequestHandler(value: CallbackInput);
+  get QueryGlobalStatisticsHandler(): Address;
+  set QueryGlobalStatisticsHandler(value: CallbackInput);
+  get UnloadMacHandler(): Address;
+  set UnloadMacHandler(value: CallbackInput);
+  get AddAdapterHandler(): Address;
+  set AddAdapterHandler(value: CallbackInput);
+  get RemoveAdapterHandler(): Address;
+  set RemoveAdapterHandler(value: CallbackInput);
+  readonly Name: UNICODE_STRING;
+}
+export const NDIS_MAC_CHARACTERISTICS: Structure<NDIS_MAC_CHARACTERISTICS, Exclude<keyof NDIS_MAC_CHARACTERISTICS, keyof View>> = structure('NDIS_MAC_CHARACTERISTICS', {
+  size: 104, align: 8, header: 'ndis.h',
+  members: () => ({
+    MajorNdisVersion: u8(0),
+    MinorNdisVersion: u8(1),
+    Filler: u16(2),
+    Reserved: u32(4),
+    OpenAdapterHandler: callback(8, 'OPEN_ADAPTER_HANDLER'),
+    CloseAdapterHandler: callback(16, 'CLOSE_ADAPTER_HANDLER'),
+    SendHandler: callback(24, 'SEND_HANDLER'),
+    TransferDataHandler: callback(32, 'TRANSFER_DATA_HANDLER'),
+    ResetHandler: callback(40, 'RESET_HANDLER'),
+    RequestHandler: callback(48, 'REQUEST_HANDLER'),
+    QueryGlobalStatisticsHandler: callback(56, 'QUERY_GLOBAL_STATISTICS_HANDLER'),
+    UnloadMacHandler: callback(64, 'UNLOAD_MAC_HANDLER'),
+    AddAdapterHandler: callback(72, 'ADD_ADAPTER_HANDLER'),
+    RemoveAdapterHandler: callback(80, 'REMOVE_ADAPTER_HANDLER'),
+    Name: nested(88, 16, () => UNICODE_STRING),
+  }),
+});
+/** Another name of NDIS_MAC_CHARACTERISTICS. */
+export type NDIS_WAN_MAC_CHARACTERISTICS = NDIS_MAC_CHARACTERISTICS;
+export const NDIS_WAN_MAC_CHARACTERISTICS = NDIS_MAC_CHARACTERISTICS;
+
+/** NDIS_MINIPORT_INTERRUPT, ndis.h: 152 bytes. */
+export interface NDIS_MINIPORT_INTERRUPT extends View {
+  get InterruptObject(): Address;
+  set InterruptObject(value: PointerInput);
+  IsDeregistered: boolean;
+  DpcCountLock: bigint;
+  get Reserved(): Address;
+  set Reserved(value: ContextInput);
+  get MiniportIsr(): Address;
+  set MiniportIsr(value: CallbackInput);
+  get MiniportDpc(): Address;
+  set MiniportDpc(value: CallbackInput);
+  readonly InterruptDpc: KDPC;
+  get Miniport(): Address;
+  set Miniport(value: PointerInput);
+  DpcCount: number;
+  readonly DpcsCompletedEvent: KEVENT;
+  SharedInterrupt: boolean;
+  IsrRequested: boolean;
+}
+export const NDIS_MINIPORT_INTERRUPT: Structure<NDIS_MINIPORT_INTERRUPT, Exclude<keyof NDIS_MINIPORT_INTERRUPT, keyof View>> = structure('NDIS_MINIPORT_INTERRUPT', {
+  size: 152, align: 8, header: 'ndis.h',
+  members: () => ({
+    InterruptObject: pointer(0, 'PKINTERRUPT'),
+    IsDeregistered: boolean(8),
+    DpcCountLock: u64(8),
+    Reserved: context(16, 'PVOID'),
+    MiniportIsr: callback(24, 'W_ISR_HANDLER'),
+    MiniportDpc: callback(32, 'W_HANDLE_INTERRUPT_HANDLER'),
+    InterruptDpc: nested(40, 64, () => KDPC),
+    Miniport: pointer(104, 'NDIS_MINIPORT_BLOCK'),
+    DpcCount: i32(112),
+    DpcsCompletedEvent: nested(120, 24, () => KEVENT),
+    SharedInterrupt: boolean(144),
+    IsrRequested: boolean(145),
   }),
 });

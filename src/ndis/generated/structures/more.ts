@@ -6,7 +6,6 @@ export * from './condisClient.ts';
 export * from './condisMiniport.ts';
 export * from './ipsecOffload.ts';
 export * from './isolation.ts';
-export * from './legacy5x.ts';
 export * from './mediaLegacy.ts';
 export * from './monitor.ts';
 export * from './ndischimney.ts';
