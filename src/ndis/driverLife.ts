@@ -11,6 +11,7 @@ import { inventoryOf } from './inventory.ts';
 import type { NdisLibrary } from './library.ts';
 import type { MiniportDriver } from './miniport/miniportDriver.ts';
 import { haltAll } from './miniport/register.ts';
+import { abandonEvents } from './pnp/netPnPEvent.ts';
 import { endOperation, forgetBinding } from './protocol/bind.ts';
 import { finishClose } from './protocol/close.ts';
 import type { Binding } from './protocol/protocolDriver.ts';
@@ -63,6 +64,7 @@ export function attachDriverLife(ndis: NdisLibrary): void {
       for (const protocol of inventoryOf(ndis).protocols) {
         if (protocol.driver !== driver) continue;
         protocol.closing = true;
+        abandonEvents(ndis, protocol);
         for (const binding of protocol.bindings) abandonBinding(ndis, binding);
       }
       return step.go('miniports');

@@ -55,6 +55,8 @@ export * from './oid/oidRequest.ts';
 export * from './oid/ownRequest.ts';
 export * from './oid/requestQueue.ts';
 export * from './oid/requestRecord.ts';
+export * from './pnp/devicePnPEvents.ts';
+export * from './pnp/netPnPEvents.ts';
 export * from './ports/portFunctions.ts';
 export * from './ports/ports.ts';
 export * from './protocol/callbacks.ts';

@@ -23,6 +23,9 @@ import {
   NDIS_SIZEOF_OPEN_PARAMETERS_REVISION_1,
   NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
   NDIS_STATUS_SUCCESS,
+  NdisDevicePnPEventPowerProfileChanged,
+  type NET_DEVICE_PNP_EVENT,
+  NetEventBindsComplete,
   NetEventPause,
   NetEventRestart,
   type PROTOCOL_RECEIVE_NET_BUFFER_LISTS,
@@ -88,8 +91,9 @@ export function miniportCharacteristics(m: TestMiniport) {
     CancelSendHandler: () => {
       m.log.push('cancelSend');
     },
-    DevicePnPEventNotifyHandler: () => {
-      m.log.push('devicePnPEvent');
+    DevicePnPEventNotifyHandler: (_context: unknown, event: NET_DEVICE_PNP_EVENT) => {
+      // NDIS tells the power profile to every adapter that starts; tests of it listen themselves.
+      if (event.DevicePnPEvent !== NdisDevicePnPEventPowerProfileChanged) m.log.push('devicePnPEvent');
     },
     ShutdownHandlerEx: () => {
       m.log.push('shutdown');
@@ -260,6 +264,8 @@ export function protocolCharacteristics(p: TestProtocol) {
     },
     NetPnPEventHandler: (_context: unknown, event: { NetPnPEvent: { NetEvent: number } }) => {
       const code = event.NetPnPEvent.NetEvent;
+      // NDIS sends it once to every protocol that registers; tests of it listen themselves.
+      if (code === NetEventBindsComplete) return NDIS_STATUS_SUCCESS;
       p.log.push(
         code === NetEventPause
           ? 'netEventPause'

@@ -13,12 +13,14 @@ import {
   NDIS_STATUS_PENDING,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
+  NdisDevicePnPEventPowerProfileChanged,
   NdisHaltDeviceInitializationFailed,
 } from '../generated/constants/index.ts';
 import { NDIS_MINIPORT_INIT_PARAMETERS } from '../generated/structures/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
+import { devicePnPEvent, powerProfileOf, sendDevicePnPEvent } from '../pnp/devicePnPEvents.ts';
 import { reconfigureStack } from '../stack/reconfigure.ts';
 import { apply } from '../stateTable.ts';
 import { scheduleCheckForHang } from './checkForHang.ts';
@@ -89,6 +91,13 @@ export const initializeAdapter = procedure<NdisLibrary, { readonly adapter: Addr
           action: NdisHaltDeviceInitializationFailed,
         });
       }
+      const profile = powerProfileOf(ndis).value;
+      const event = devicePnPEvent(adapter, NdisDevicePnPEventPowerProfileChanged, profile);
+      return step.run('initialized', sendDevicePnPEvent, ndis, event);
+    },
+    initialized: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null) return step.done(NDIS_STATUS_FAILURE);
       scheduleCheckForHang(ndis, adapter);
       const inventory = inventoryOf(ndis);
       for (const protocol of inventory.protocols) {

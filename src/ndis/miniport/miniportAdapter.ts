@@ -140,6 +140,10 @@ export class MiniportAdapter extends NdisObject {
   readonly bindings: Binding[] = [];
   /** Protocols that are to bind at the next reconfiguration. */
   readonly bindRequests: ProtocolDriver[] = [];
+  /** Why no protocol may be bound at present (pnp/bindsAbove.ts). */
+  readonly bindingsHeldBy = new Set<'inhibited' | 'default port'>();
+  /** The miniport driver demanded that the stack stays paused (NetEventRequirePause). */
+  pauseRequired = false;
   /** Union of the bindings' packet filters, as the miniport was told. */
   packetFilter = 0;
   /** Resolved for the data path; set when the adapter was initialized. */

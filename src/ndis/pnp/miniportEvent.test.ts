@@ -19,7 +19,7 @@ import {
   portState,
 } from '../index.ts';
 
-/** An event in memory; `ports` are the numbers of its list. */
+/** An event in memory; `ports` are the numbers of its list, or of its array. */
 function event(s: OidStack, code: number, ports: readonly number[] = []): number {
   const { memory, kernel } = s.t;
   const address = bytesAt(kernel, NET_PNP_EVENT_NOTIFICATION.size);
@@ -28,6 +28,13 @@ function event(s: OidStack, code: number, ports: readonly number[] = []): number
   view.Header.Revision = 1;
   view.Header.Size = NET_PNP_EVENT_NOTIFICATION.sizeAt('6.0');
   view.NetPnPEvent.NetEvent = code;
+  if (code === NetEventPortDeactivation && ports.length > 0) {
+    const numbers = bytesAt(kernel, 4 * ports.length);
+    memory.u32.set(ports, numbers >> 2);
+    view.NetPnPEvent.Buffer = numbers;
+    view.NetPnPEvent.BufferLength = 4 * ports.length;
+    return address;
+  }
   let next = 0;
   for (const number of ports.toReversed()) {
     const port = NDIS_PORT.at(memory, bytesAt(kernel, NDIS_PORT.size));

@@ -8,36 +8,43 @@ import type { Address } from '../../memory/index.ts';
 import { createEvent, freeEvent, signalEvent, waitFor } from '../events.ts';
 import { NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
-import { Binding } from '../protocol/protocolDriver.ts';
+import { Binding, ProtocolDriver } from '../protocol/protocolDriver.ts';
 
 /** An event that a protocol has not completed. */
 interface PendingEvent {
   /** Event that the completion signals. */
   readonly event: Address;
-  readonly binding: Binding;
+  readonly protocol: ProtocolDriver;
+  /** Null for an event that is for all bindings of the protocol. */
+  readonly binding: Binding | null;
   status: number | null;
 }
 
 /** Events in progress by the address of their NET_PNP_EVENT_NOTIFICATION. */
 const pendingOf = perNdis('pending PnP events', () => new Map<Address, PendingEvent>());
 
-/** Sends an event to a binding and waits until it is completed; the value is the final status. */
-export const sendNetPnPEvent = procedure<
+/**
+ * Calls ProtocolNetPnPEvent for a binding, or with a NULL context where the target is a protocol, and waits until the
+ * event is completed; the value is the final status. A target that is gone succeeds.
+ */
+export const notifyProtocol = procedure<
   NdisLibrary,
-  { readonly binding: Address; readonly notification: Address }
->('NdisSendNetPnPEvent', {
+  { readonly target: Address; readonly notification: Address }
+>('NdisNotifyProtocol', {
   start: (ndis, locals, step) => {
-    const binding = ndis.resolve(locals.binding, Binding);
-    const handler = binding?.protocol.handlers?.netPnPEvent;
-    if (binding === null || handler === undefined) return step.done(NDIS_STATUS_SUCCESS);
-    pendingOf(ndis).set(locals.notification, { event: createEvent(ndis.kernel), binding, status: null });
-    return step.call('returned', handler, binding.context, locals.notification);
+    const binding = ndis.resolve(locals.target, Binding);
+    const protocol = binding?.protocol ?? ndis.resolve(locals.target, ProtocolDriver);
+    const handler = protocol?.handlers?.netPnPEvent;
+    if (protocol === null || handler === undefined) return step.done(NDIS_STATUS_SUCCESS);
+    const event = createEvent(ndis.kernel);
+    pendingOf(ndis).set(locals.notification, { event, protocol, binding, status: null });
+    return step.call('returned', handler, binding?.context ?? 0, locals.notification);
   },
   returned: (ndis, locals, step, result) => {
     const pending = pendingOf(ndis).get(locals.notification);
     if (pending === undefined) return step.done(result);
     if (result !== NDIS_STATUS_PENDING) {
-      if (pending.status !== null) reportEarlyCompletion(ndis, locals.binding);
+      if (pending.status !== null) reportEarlyCompletion(ndis, pending.protocol);
       pending.status = result;
       return step.go('completed');
     }
@@ -58,15 +65,10 @@ export function completeStalledEvents(ndis: NdisLibrary): number {
   for (const pending of pendingOf(ndis).values()) {
     if (pending.status !== null) continue;
     count++;
-    const { binding } = pending;
-    const sends =
-      binding.sendsOutstanding === 0
-        ? ''
-        : `; ${binding.adapter.label} has not completed ${binding.sendsOutstanding} of its sends`;
     ndis.kernel.report(
       'NEVER_COMPLETED',
-      binding.protocol.driver,
-      `an event to ProtocolNetPnPEvent of ${binding.label} is pending and was never completed; call NdisCompleteNetPnPEvent${sends}`,
+      pending.protocol.driver,
+      `an event to ProtocolNetPnPEvent of ${(pending.binding ?? pending.protocol).label} is pending and was never completed; call NdisCompleteNetPnPEvent${sendsOf(pending.binding)}`,
       'ndis/nf-ndis-ndiscompletenetpnpevent',
     );
     pending.status = NDIS_STATUS_SUCCESS;
@@ -75,11 +77,25 @@ export function completeStalledEvents(ndis: NdisLibrary): number {
   return count;
 }
 
-function reportEarlyCompletion(ndis: NdisLibrary, handle: Address): void {
-  const binding = ndis.resolve(handle, Binding);
+/** What a protocol may be waiting for. */
+function sendsOf(binding: Binding | null): string {
+  if (binding === null || binding.sendsOutstanding === 0) return '';
+  return `; ${binding.adapter.label} has not completed ${binding.sendsOutstanding} of its sends`;
+}
+
+/** The driver of a protocol is gone: its pending events are over. */
+export function abandonEvents(ndis: NdisLibrary, protocol: ProtocolDriver): void {
+  for (const pending of pendingOf(ndis).values()) {
+    if (pending.protocol !== protocol || pending.status !== null) continue;
+    pending.status = NDIS_STATUS_SUCCESS;
+    signalEvent(ndis.kernel, pending.event);
+  }
+}
+
+function reportEarlyCompletion(ndis: NdisLibrary, protocol: ProtocolDriver): void {
   ndis.kernel.report(
     'COMPLETED_WITHOUT_PENDING',
-    binding?.protocol.driver ?? null,
+    protocol.driver,
     'ProtocolNetPnPEvent completed the event with NdisCompleteNetPnPEvent and did not return NDIS_STATUS_PENDING',
     NdisCompleteNetPnPEvent.page,
   );

@@ -12,32 +12,20 @@ import {
   NDIS_PROTOCOL_PAUSE_PARAMETERS_REVISION_1,
   NDIS_PROTOCOL_RESTART_PARAMETERS_REVISION_1,
   NDIS_STATUS_SUCCESS,
-  NET_PNP_EVENT_NOTIFICATION_REVISION_1,
   NetEventPause,
   NetEventRestart,
 } from '../generated/constants/index.ts';
 import {
   NDIS_PROTOCOL_PAUSE_PARAMETERS,
   NDIS_PROTOCOL_RESTART_PARAMETERS,
-  NET_PNP_EVENT_NOTIFICATION,
 } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { allocateCertainStructure, freeLibraryMemory } from '../libraryMemory.ts';
-import { sendNetPnPEvent } from '../pnp/netPnPEvent.ts';
+import { allocateNotification } from '../pnp/eventNotification.ts';
+import { notifyProtocol } from '../pnp/netPnPEvent.ts';
 import { allocateRestartAttributes } from '../stack/restartAttributes.ts';
 import { apply } from '../stateTable.ts';
 import { Binding, bindingStates } from './protocolDriver.ts';
-
-function notificationOf(ndis: NdisLibrary, code: number, buffer: Address, length: number): Address {
-  return allocateCertainStructure(ndis, NET_PNP_EVENT_NOTIFICATION, {
-    Header: {
-      Type: NDIS_OBJECT_TYPE_DEFAULT,
-      Revision: NET_PNP_EVENT_NOTIFICATION_REVISION_1,
-      Size: NET_PNP_EVENT_NOTIFICATION.size,
-    },
-    NetPnPEvent: { NetEvent: code, Buffer: buffer, BufferLength: length },
-  });
-}
 
 /** Sends NetEventPause to a running binding; a binding cannot refuse. */
 export const pauseBinding = procedure<
@@ -57,14 +45,14 @@ export const pauseBinding = procedure<
       },
       PauseReason: locals.reason,
     });
-    locals.notification = notificationOf(
+    locals.notification = allocateNotification(
       ndis,
       NetEventPause,
       locals.parameters,
       NDIS_PROTOCOL_PAUSE_PARAMETERS.size,
     );
-    return step.run('completed', sendNetPnPEvent, ndis, {
-      binding: locals.binding,
+    return step.run('completed', notifyProtocol, ndis, {
+      target: locals.binding,
       notification: locals.notification,
     });
   },
@@ -114,14 +102,14 @@ export const restartBinding = procedure<
       RestartAttributes: allocateRestartAttributes(ndis, binding.adapter),
       BoundIfIndex: binding.adapter.ifIndex,
     });
-    locals.notification = notificationOf(
+    locals.notification = allocateNotification(
       ndis,
       NetEventRestart,
       locals.parameters,
       NDIS_PROTOCOL_RESTART_PARAMETERS.size,
     );
-    return step.run('completed', sendNetPnPEvent, ndis, {
-      binding: locals.binding,
+    return step.run('completed', notifyProtocol, ndis, {
+      target: locals.binding,
       notification: locals.notification,
     });
   },

@@ -54,6 +54,9 @@ export class ProtocolDriver extends NdisObject {
   readonly bindings = new Set<Binding>();
   /** Set once NdisDeregisterProtocolDriver or an uninstall began: no new bindings. */
   closing = false;
+  /** From registration until NetEventBindsComplete is over, and the event that its end signals, or 0. */
+  announcingBinds = false;
+  announcedEvent: Address = 0;
   /** NDIS's copy of the characteristics, in non-paged pool. */
   copy: Address = 0;
   /** What NdisSetOptionalHandlers brought, by object type: copies in non-paged pool for those who use them. */

@@ -16,7 +16,7 @@ import {
   procedure,
 } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
-import { createEvent, NDIS_POOL_TAG } from '../events.ts';
+import { createEvent, freeEvent, NDIS_POOL_TAG, waitFor } from '../events.ts';
 import {
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_RESOURCES,
@@ -31,6 +31,7 @@ import { freeOptionalHandlers } from '../optionalHandlers/optionalHandlers.ts';
 import { queueBindings, queueOperation, waitForOperations } from '../stack/queue.ts';
 import { onStackThread } from '../stack/threads.ts';
 import type { NDIS_STATUS } from '../status.ts';
+import { announceBinds, bindFirst } from './bindsComplete.ts';
 import { readProtocolCharacteristics } from './characteristics.ts';
 import { ProtocolDriver } from './protocolDriver.ts';
 
@@ -85,14 +86,9 @@ const registerProtocol = procedure<NdisLibrary, RegisterLocals>('NdisRegisterPro
     }
     driverLifeOf(ndis.kernel).noteRegistration(protocol.driver, 'NdisRegisterProtocolDriver');
     protocol.closing = false;
-    const events = queueBindings(
-      ndis,
-      protocol,
-      inventoryOf(ndis).adapters,
-      ndis.options.bindInsideRegistration === true,
-    );
-    if (events.length === 0) return step.done(NDIS_STATUS_SUCCESS);
-    return step.run('bound', waitForOperations, ndis, { events, index: 0 });
+    const first = bindFirst(ndis, protocol, ndis.options.bindInsideRegistration === true);
+    if (first === null) return step.done(NDIS_STATUS_SUCCESS);
+    return step.run('bound', announceBinds, ndis, first);
   },
   bound: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),
 });
@@ -154,7 +150,17 @@ const deregisterProtocol = procedure<NdisLibrary, { readonly protocol: Address }
     start: (ndis, locals, step) => step.run('unbound', unbindAll, ndis, { protocol: locals.protocol }),
     unbound: (ndis, locals, step) => {
       const protocol = ndis.resolve(locals.protocol, ProtocolDriver);
-      if (protocol !== null) forgetProtocol(ndis, protocol);
+      if (protocol === null || !protocol.announcingBinds) return step.go('announced');
+      // NetEventBindsComplete is with the driver: it must not be unloaded under it.
+      protocol.announcedEvent = createEvent(ndis.kernel);
+      return step.wait('announced', waitFor(protocol.announcedEvent, 'NetEventBindsComplete'));
+    },
+    announced: (ndis, locals, step) => {
+      const protocol = ndis.resolve(locals.protocol, ProtocolDriver);
+      if (protocol === null) return step.done(NDIS_STATUS_SUCCESS);
+      freeEvent(ndis.kernel, protocol.announcedEvent);
+      protocol.announcedEvent = 0;
+      forgetProtocol(ndis, protocol);
       return step.done(NDIS_STATUS_SUCCESS);
     },
   },

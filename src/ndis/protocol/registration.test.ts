@@ -18,6 +18,8 @@ import {
   NDIS_STATUS_PENDING,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
+  type NET_PNP_EVENT_NOTIFICATION,
+  NetEventBindsComplete,
 } from '../index.ts';
 
 const notes = (t: TestNdis) => t.events.flatMap((event) => (event.kind === 'note' ? [event.text] : []));
@@ -211,7 +213,8 @@ describe('NdisDeregisterProtocolDriver', () => {
     const p = createTestProtocol(t);
     await registerMiniport(t, m);
     await registerProtocol(t, p, {
-      NetPnPEventHandler: async () => {
+      NetPnPEventHandler: async (_context: unknown, { NetPnPEvent }: NET_PNP_EVENT_NOTIFICATION) => {
+        if (NetPnPEvent.NetEvent === NetEventBindsComplete) return NDIS_STATUS_SUCCESS;
         await p.driver.ndis.NdisDeregisterProtocolDriver(p.handle.value);
         return NDIS_STATUS_SUCCESS;
       },

@@ -132,6 +132,7 @@ export const restartStack = procedure<NdisLibrary, { readonly adapter: Address; 
       if (adapter === null || handlers === null || handlers === undefined || adapter.state !== 'Paused') {
         return step.done(NDIS_STATUS_SUCCESS);
       }
+      if (adapter.pauseRequired) return step.done(NDIS_STATUS_SUCCESS);
       for (const binding of adapter.bindings) binding.restartFailed = false;
       apply(ndis.kernel, adapterStates, adapter, 'MiniportRestart', adapter.miniport.driver);
       adapter.pending = {
