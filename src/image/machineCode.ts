@@ -81,6 +81,8 @@ export interface MachineCodeParts {
   /** Mapped images, whose data tells how their functions are unwound; none where it is left out. */
   readonly images?: MappedImages;
   readonly ports?: Pick<EngineHost, 'readPort' | 'writePort'>;
+  /** Writes to registers of devices, which take effect before the code does anything else that others see. */
+  readonly posted?: { readonly waiting: boolean; flush(): void };
   /** Instructions without a call of the host after which a loop counts as endless; default two thousand million. */
   readonly spinLimit?: number | undefined;
   /** Control-flow guard, where it is enforced. */
@@ -399,6 +401,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
         this.exceptions.raise(strand, error);
         continue;
       }
+      this.#settleWrites();
       this.#time.pass();
       switch (exit.kind) {
         case 'stopped':
@@ -431,6 +434,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
       return 'waiting';
     }
     this.#strands.save(strand);
+    if (kernel.scheduler.interruptsPending > 0) kernel.scheduler.deliverInterrupts('certain');
     kernel.scheduler.dpcs.preemptionPoint();
     this.#resumeOuter(strand);
     return null;
@@ -498,7 +502,13 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
 
   // What follows is what machine code reaches: see EngineHost.
 
+  #settleWrites(): void {
+    const { posted } = this.#parts;
+    if (posted?.waiting === true) posted.flush();
+  }
+
   call(target: Address): CallOutcome {
+    this.#settleWrites();
     this.#time.pass();
     const value = this.kernel.memory.callables.valueAt(target);
     if (value instanceof HostFunction) return this.#callHost(value);
@@ -583,6 +593,7 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   }
 
   writeIrql(irql: number): CallOutcome {
+    this.#settleWrites();
     const { kernel } = this;
     if (irql >= kernel.irql) raiseIrql(kernel, irql);
     else lowerIrql(kernel, irql);
@@ -590,11 +601,13 @@ export class MachineCode implements EngineHost, MachineCodeHandlers {
   }
 
   readPort(port: number, size: 1 | 2 | 4): number {
+    this.#settleWrites();
     // A port without a device: the bus floats.
     return this.#parts.ports?.readPort(port, size) ?? (size === 4 ? 0xffff_ffff : (1 << (8 * size)) - 1);
   }
 
   writePort(port: number, size: 1 | 2 | 4, value: number): void {
+    this.#settleWrites();
     this.#parts.ports?.writePort(port, size, value);
   }
 

@@ -128,6 +128,8 @@ export type HostClock = () => number;
 
 export class Clock {
   readonly timers = new TimerQueue();
+  /** Told when code let time pass: devices act at their times. */
+  passed: (() => void) | null = null;
   #now = 0;
   #host: HostClock | null = null;
   #hostOffset = 0;
@@ -153,6 +155,7 @@ export class Clock {
   advance(units: number): void {
     if (this.#host === null) this.#now += units;
     else this.#followHost();
+    this.passed?.();
   }
 
   /** Jumps to `due` if it lies ahead; only virtual time can jump. Returns whether it did. */

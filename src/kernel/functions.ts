@@ -1,5 +1,8 @@
 /** The functions that drivers import from ntoskrnl and hal: a table for the seam, made of this floor's declarations. */
 
+export * from './hardware/ioSpaceFunctions.ts';
+export * from './hardware/portFunctions.ts';
+export * from './hardware/registerFunctions.ts';
 export * from './io/functions.ts';
 export * from './memory/functions.ts';
 export * from './objects/exportedVariables.ts';

@@ -14,6 +14,7 @@ export * from './errors.ts';
 export * from './endlessList.ts';
 export * from './generated/constants/index.ts';
 export * from './generated/structures/index.ts';
+export * from './hardware/index.ts';
 export * from './io/index.ts';
 export * from './irql.ts';
 export * from './kernel.ts';

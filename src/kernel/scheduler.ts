@@ -51,6 +51,13 @@ export class Scheduler {
   #running = false;
   /** Set by whoever keeps the processor for long: the event loop of the host runs before the next piece of work. */
   hostIsDue = false;
+  /** Sources of interrupts that may be delivered; 0 without hardware. */
+  interruptsPending = 0;
+  /**
+   * Delivers interrupts, where the seed says so or certainly; set by who knows the hardware. The run loop runs the DPCs
+   * that they queue by itself, elsewhere they run before it returns if the IRQL lets them.
+   */
+  deliverInterrupts: (by: 'chance' | 'certain' | 'loop') => void = () => {};
 
   constructor(kernel: Kernel, processorCount: number) {
     this.#kernel = kernel;
@@ -219,6 +226,7 @@ export class Scheduler {
         }
         if (this.#kernel.stopReason !== null) return 'stopped';
         if (done()) return 'done';
+        if (this.interruptsPending > 0) this.deliverInterrupts('loop');
         if (!this.#fireTimer() && !this.dpcs.runOne()) {
           const thread = this.#takeReady();
           if (thread !== null) await this.#runThread(thread);

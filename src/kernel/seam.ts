@@ -237,8 +237,10 @@ export class Seam {
     const { kernel } = this;
     const [lowest, highest] = irqlRange(declaration.irql);
     const { name } = declaration.parsed;
+    const { scheduler } = kernel;
     return (...args) => {
       if (kernel.stopReason !== null) kernel.refuse();
+      if (scheduler.interruptsPending > 0) scheduler.deliverInterrupts('chance');
       const { irql } = kernel;
       if (irql < lowest || irql > highest) {
         kernel.report(

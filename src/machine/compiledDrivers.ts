@@ -18,7 +18,9 @@ import {
   type UnknownImport,
 } from '../image/index.ts';
 import {
+  busOf,
   type Driver,
+  deviceMemoryOf,
   type FunctionDeclaration,
   type Kernel,
   KMODE_EXCEPTION_NOT_HANDLED,
@@ -81,6 +83,11 @@ export class CompiledDrivers {
         return engine;
       },
       translate: (low, high, size, access) => translateAddress(kernel, low, high, size, access),
+      ports: {
+        readPort: (port, size) => busOf(kernel).readPort(port, size),
+        writePort: (port, size, value) => busOf(kernel).writePort(port, size, value),
+      },
+      posted: deviceMemoryOf(kernel),
       kpcr: (processor) => kpcrOf(kernel, processor),
       images: this,
       spinLimit: parts.spinLimit,

@@ -13,6 +13,8 @@ export const PAGE_WRITE = 2;
 export const PAGE_EXECUTE = 4;
 /** Never touched on purpose: an access is an overrun of the range before it. */
 export const PAGE_GUARD = 8;
+/** Registers of a device: neither read nor written like memory, every access goes to who knows the device. */
+export const PAGE_DEVICE = 16;
 export const PAGE_READ_WRITE = PAGE_READ | PAGE_WRITE;
 
 /** Set for every page in use, whatever its protection. */

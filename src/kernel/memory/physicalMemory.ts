@@ -266,26 +266,6 @@ export const MmIsAddressValid = declareFunction('ntoskrnl', {
 });
 
 /**
- * Always NULL, the documented answer when a range cannot be mapped, and a finding: the machine has no hardware whose
- * registers could be mapped. IRQL <= DISPATCH_LEVEL. wdm/nf-wdm-mmmapiospace
- */
-export const MmMapIoSpace = declareFunction('ntoskrnl', {
-  ...common,
-  prototype:
-    'PVOID MmMapIoSpace(PHYSICAL_ADDRESS PhysicalAddress, SIZE_T NumberOfBytes, MEMORY_CACHING_TYPE CacheType)',
-  page: 'wdm/nf-wdm-mmmapiospace',
-  implement: (kernel: Kernel, driver) => (PhysicalAddress: Wide, NumberOfBytes: Wide, _CacheType: number) => {
-    kernel.report(
-      'NO_HARDWARE',
-      driver,
-      `MmMapIoSpace of ${NumberOfBytes} bytes at physical 0x${PhysicalAddress.toString(16)} gives NULL: the machine has no device memory`,
-      'wdm/nf-wdm-mmmapiospace',
-    );
-    return 0;
-  },
-});
-
-/**
  * Driver Verifier is not active in the machine: STATUS_NOT_SUPPORTED. IRQL <= DISPATCH_LEVEL.
  * ntddk/nf-ntddk-mmisverifierenabled
  */

@@ -14,6 +14,7 @@ import {
   SHARED_DATA_WINDOW_HIGH,
   USER_WINDOW_HIGH,
 } from '../../memory/index.ts';
+import { deviceMemoryOf } from '../hardware/deviceMemory.ts';
 import type { Kernel } from '../kernel.ts';
 import { pagesOf } from '../memory/kernelPool.ts';
 import { processesOf } from './process.ts';
@@ -41,7 +42,9 @@ export function translateAddress(
 ): Address {
   switch (high) {
     case KERNEL_WINDOW_HIGH:
-      return low >= FIRST_MAPPED_ADDRESS && pagesOf(kernel).allows(low, size, WANTED[access]) ? low : -1;
+      if (low < FIRST_MAPPED_ADDRESS) return -1;
+      if (pagesOf(kernel).allows(low, size, WANTED[access])) return low;
+      return access !== 'execute' && deviceMemoryOf(kernel).access(low, size, access) ? low : -1;
     case SHARED_DATA_WINDOW_HIGH: {
       if (low < 0 || low + size > PAGE_SIZE || access !== 'read') return -1;
       const shared = sharedDataOf(kernel);

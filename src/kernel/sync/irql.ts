@@ -40,6 +40,7 @@ export function lowerIrql(kernel: Kernel, irql: Irql): void {
     );
   }
   processor.irql = irql;
+  if (scheduler.interruptsPending > 0) scheduler.deliverInterrupts('certain');
   if (irql < DISPATCH_LEVEL && processor.dpcs.length > 0) scheduler.dpcs.drain();
 }
 

@@ -108,7 +108,10 @@ export const KeStallExecutionProcessor = synchronous(
   'any',
   '2000',
   'wdm/nf-wdm-kestallexecutionprocessor',
-  (kernel) => (MicroSeconds: number) => kernel.clock.advance(MicroSeconds * 10),
+  (kernel) => (MicroSeconds: number) => {
+    kernel.clock.advance(MicroSeconds * 10);
+    if (kernel.scheduler.interruptsPending > 0) kernel.scheduler.deliverInterrupts('certain');
+  },
 );
 
 /** Local time of a system time; the machine's time zone is UTC. Any IRQL. wdm/nf-wdm-exsystemtimetolocaltime */

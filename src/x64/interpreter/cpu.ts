@@ -9,6 +9,7 @@ import {
   FIRST_MAPPED_ADDRESS,
   KERNEL_WINDOW_HIGH,
   type KernelMemory,
+  PAGE_DEVICE,
   PAGE_GUARD,
   PAGE_READ,
   PAGE_WRITE,
@@ -243,6 +244,8 @@ export class Cpu {
       first = bad;
     }
     const kind = writes ? 'write' : 'read';
+    // Registers of devices are read where an instruction reads them, and only there.
+    if (writes && (access & FAST_READ) !== 0) this.host.translate(low | 0, high | 0, size, 'read');
     const found = this.host.translate(low | 0, high | 0, size, kind);
     if (found < FIRST_MAPPED_ADDRESS || found + size > this.memory.size) {
       const canonical = high >> 15 === 0 || high >> 15 === -1;
@@ -261,7 +264,7 @@ export class Cpu {
   #admit(at: Address, size: number, access: number, remember: boolean): void {
     const writes = (access & FAST_WRITE) !== 0;
     const { code, safety, pages } = this;
-    if (safety !== null) {
+    if (safety !== null && (remember || pages === null || (pages.protectionAt(at) & PAGE_DEVICE) === 0)) {
       const kind = writes ? 'write' : 'read';
       const bad = safety.firstViolation(at, size, kind);
       if (bad !== -1) throw new Fault(VECTOR_MEMORY_SAFETY, kind, bad, KERNEL_WINDOW_HIGH, size);
