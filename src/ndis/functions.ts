@@ -37,6 +37,7 @@ export * from './oid/directOidRequest.ts';
 export * from './oid/cloneOidRequest.ts';
 export * from './status/indicateStatus.ts';
 export * from './ports/portFunctions.ts';
+export * from './interface/functions.ts';
 export * from './sync/functions.ts';
 export * from './configuration/functions.ts';
 export * from './strings/functions.ts';

@@ -70,6 +70,7 @@ export * from './status/indicateStatus.ts';
 export * from './status/linkState.ts';
 export * from './status.ts';
 export * from './taskOffload/listMacros.ts';
+export * from './interface/index.ts';
 export * from './sync/index.ts';
 export * from './configuration/index.ts';
 export * from './strings/index.ts';

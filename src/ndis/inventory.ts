@@ -1,6 +1,7 @@
 /** What is registered with the library of one machine: drivers, adapters, and who may bind to whom. */
 
-import { perNdis } from './library.ts';
+import { interfacesOf } from './interface/networkInterface.ts';
+import { type NdisLibrary, perNdis } from './library.ts';
 import type { MiniportAdapter } from './miniport/miniportAdapter.ts';
 import type { MiniportDriver } from './miniport/miniportDriver.ts';
 import type { ProtocolDriver } from './protocol/protocolDriver.ts';
@@ -13,14 +14,17 @@ export class Inventory {
   readonly protocols = new Set<ProtocolDriver>();
   readonly miniports = new Set<MiniportDriver>();
   readonly adapters = new Set<MiniportAdapter>();
+  readonly #ndis: NdisLibrary;
   /** Adapters by their device name in capitals. */
   readonly adaptersByName = new Map<string, MiniportAdapter>();
   /** Whether the configuration lets a protocol bind to an adapter. The machine sets it; by default all may. */
   mayBind: (protocol: ProtocolDriver, adapter: MiniportAdapter) => boolean = () => true;
   /** Starts the thread that works on an adapter's operations. Set when the library is put together. */
   startWork: (adapter: MiniportAdapter) => void = () => {};
-  /** Interface index of the next adapter. */
-  nextIfIndex = 1;
+
+  constructor(ndis: NdisLibrary) {
+    this.#ndis = ndis;
+  }
 
   /** Adds an adapter under its device name. */
   addAdapter(adapter: MiniportAdapter): void {
@@ -29,8 +33,9 @@ export class Inventory {
     adapter.miniport.adapters.add(adapter);
   }
 
-  /** Forgets an adapter. */
+  /** Forgets an adapter and its network interface. */
   removeAdapter(adapter: MiniportAdapter): void {
+    interfacesOf(this.#ndis).remove(adapter.ifIndex);
     this.adapters.delete(adapter);
     this.adaptersByName.delete(adapter.deviceName.toUpperCase());
     adapter.miniport.adapters.delete(adapter);
@@ -46,4 +51,4 @@ export class Inventory {
 }
 
 /** The inventory of a library. */
-export const inventoryOf = perNdis('inventory', () => new Inventory());
+export const inventoryOf = perNdis('inventory', (ndis) => new Inventory(ndis));

@@ -23,7 +23,11 @@ import { takeLogData } from './miniportLog.ts';
 
 function make() {
   const t = createTestLibrary();
-  const adapter = new MiniportAdapter(new MiniportDriver(t.driver, 85, 0, null), '{A}', 'a', 1);
+  const adapter = new MiniportAdapter(new MiniportDriver(t.driver, 85, 0, null), '{A}', 'a', {
+    ifIndex: 1,
+    ifType: 6,
+    netLuidIndex: 1,
+  });
   const handle = t.ndis.register(adapter);
   const [status, output, length] = [bytesAt(t.kernel, 8), bytesAt(t.kernel, 8), bytesAt(t.kernel, 8)];
   const statusOf = () => t.memory.u32[status >> 2];

@@ -27,8 +27,6 @@ import { scheduleCheckForHang } from './checkForHang.ts';
 import { haltAdapter } from './halt.ts';
 import { adapterStates, MiniportAdapter } from './miniportAdapter.ts';
 
-/** IF_TYPE_ETHERNET_CSMACD: the interface type in the NET_LUID of an Ethernet adapter. */
-const ETHERNET_INTERFACE_TYPE = 6n;
 const PAGE = 'ndis/nc-ndis-miniport_initialize';
 
 /** Brings an adapter from Halted to Running. The value is the status of MiniportInitializeEx. */
@@ -130,8 +128,7 @@ function allocateInitParameters(ndis: NdisLibrary, adapter: MiniportAdapter): Ad
     IfIndex: adapter.ifIndex,
   });
   if (address === 0) return 0;
-  NDIS_MINIPORT_INIT_PARAMETERS.at(ndis.memory, address).NetLuid.Value =
-    (ETHERNET_INTERFACE_TYPE << 48n) | (BigInt(adapter.netLuidIndex) << 24n);
+  NDIS_MINIPORT_INIT_PARAMETERS.at(ndis.memory, address).NetLuid.Value = adapter.netLuid;
   return address;
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Address } from '../../memory/index.ts';
+import { makeNetLuid } from '../interface/netLuid.ts';
 import { NdisObject } from '../library.ts';
 import type { Binding, ProtocolDriver } from '../protocol/protocolDriver.ts';
 import type { StackOperation } from '../stack/operations.ts';
@@ -112,6 +113,18 @@ export interface PendingOperation {
   completed: boolean;
 }
 
+/** What identifies the network interface of an adapter. */
+export interface AdapterIdentity {
+  readonly ifIndex: number;
+  readonly ifType: number;
+  readonly netLuidIndex: number;
+}
+
+/** The key of the network class that holds the configuration of the adapter with this index. */
+export function adapterKeyPath(ifIndex: number): string {
+  return `\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-08002BE10318}\\${String(ifIndex).padStart(4, '0')}`;
+}
+
 /** An adapter. Its handle is the one MiniportInitializeEx gets. */
 export class MiniportAdapter extends NdisObject {
   readonly miniport: MiniportDriver;
@@ -120,7 +133,8 @@ export class MiniportAdapter extends NdisObject {
   /** What people read, `Ethernet 1`. */
   readonly instanceName: string;
   readonly ifIndex: number;
-  /** NET_LUID index; with the interface type it makes the NET_LUID. */
+  /** The interface type (IANA) and the index of that type: together they make the NET_LUID. */
+  readonly ifType: number;
   readonly netLuidIndex: number;
   state: AdapterState = 'Halted';
   /** MiniportAdapterContext as the driver gave it in its registration attributes. */
@@ -186,13 +200,19 @@ export class MiniportAdapter extends NdisObject {
   receivers: readonly Binding[] = [];
   soleReceiver: Binding | null = null;
 
-  constructor(miniport: MiniportDriver, name: string, instanceName: string, ifIndex: number) {
+  constructor(miniport: MiniportDriver, name: string, instanceName: string, identity: AdapterIdentity) {
     super();
     this.miniport = miniport;
     this.name = name;
     this.instanceName = instanceName;
-    this.ifIndex = ifIndex;
-    this.netLuidIndex = ifIndex;
+    this.ifIndex = identity.ifIndex;
+    this.ifType = identity.ifType;
+    this.netLuidIndex = identity.netLuidIndex;
+  }
+
+  /** What identifies its network interface as long as it is installed. */
+  get netLuid(): bigint {
+    return makeNetLuid(this.ifType, this.netLuidIndex);
   }
 
   get label(): string {
@@ -211,7 +231,7 @@ export class MiniportAdapter extends NdisObject {
 
   /** Where the configuration of the adapter is kept. */
   get configurationKeyPath(): string {
-    return `\\Registry\\Machine\\System\\CurrentControlSet\\Control\\Class\\{4D36E972-E325-11CE-BFC1-08002BE10318}\\${String(this.ifIndex).padStart(4, '0')}`;
+    return adapterKeyPath(this.ifIndex);
   }
 }
 

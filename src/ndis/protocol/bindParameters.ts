@@ -13,6 +13,7 @@ import {
   NDIS_SIZEOF_BIND_PARAMETERS_REVISION_4,
 } from '../generated/constants/index.ts';
 import { NDIS_BIND_PARAMETERS, NDIS_PNP_CAPABILITIES } from '../generated/structures/index.ts';
+import { highestInterface, lowestInterface } from '../interface/adapterInterfaces.ts';
 import type { NdisLibrary } from '../library.ts';
 import { allocateStructure, allocateUnicodeString, freeLibraryMemory } from '../libraryMemory.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
@@ -45,6 +46,8 @@ export function allocateBindParameters(
   protocol: ProtocolDriver,
 ): Address {
   const { general, link } = adapter;
+  const bound = highestInterface(adapter);
+  const lowest = lowestInterface(adapter);
   const name = allocateUnicodeString(ndis, adapter.deviceName);
   const section = allocateUnicodeString(ndis, `${protocol.configurationKeyPath}\\Adapters\\${adapter.name}`);
   // Drivers for 6.0 and 6.1 read it without a look at the pointer: an adapter that wakes nobody says so.
@@ -75,8 +78,8 @@ export function allocateBindParameters(
     MacAddressLength: general.currentMacAddress.length,
     CurrentMacAddress: general.currentMacAddress,
     PhysicalMediumType: general.physicalMediumType,
-    BoundIfIndex: adapter.ifIndex,
-    LowestIfIndex: adapter.ifIndex,
+    BoundIfIndex: bound.ifIndex,
+    LowestIfIndex: lowest.ifIndex,
     AccessType: general.accessType,
     DirectionType: general.directionType,
     ConnectionType: general.connectionType,
@@ -87,7 +90,6 @@ export function allocateBindParameters(
     MacOptions: general.macOptions,
     CompartmentId: 1,
   });
-  const luid = (BigInt(general.ifType) << 48n) | (BigInt(adapter.netLuidIndex) << 24n);
   if (address === 0) {
     freeLibraryMemory(ndis, capabilities);
     freeLibraryMemory(ndis, name);
@@ -95,8 +97,8 @@ export function allocateBindParameters(
     return 0;
   }
   const view = NDIS_BIND_PARAMETERS.at(ndis.memory, address);
-  view.BoundIfNetluid.Value = luid;
-  view.LowestIfNetluid.Value = luid;
+  view.BoundIfNetluid.Value = bound.netLuid;
+  view.LowestIfNetluid.Value = lowest.netLuid;
   return address;
 }
 

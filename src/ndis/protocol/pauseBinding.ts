@@ -19,6 +19,7 @@ import {
   NDIS_PROTOCOL_PAUSE_PARAMETERS,
   NDIS_PROTOCOL_RESTART_PARAMETERS,
 } from '../generated/structures/index.ts';
+import { highestInterface } from '../interface/adapterInterfaces.ts';
 import type { NdisLibrary } from '../library.ts';
 import { allocateCertainStructure, freeLibraryMemory } from '../libraryMemory.ts';
 import { allocateNotification } from '../pnp/eventNotification.ts';
@@ -100,7 +101,7 @@ export const restartBinding = procedure<
         Size: NDIS_PROTOCOL_RESTART_PARAMETERS.size,
       },
       RestartAttributes: allocateRestartAttributes(ndis, binding.adapter),
-      BoundIfIndex: binding.adapter.ifIndex,
+      BoundIfIndex: highestInterface(binding.adapter).ifIndex,
     });
     locals.notification = allocateNotification(
       ndis,

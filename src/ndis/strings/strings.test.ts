@@ -129,7 +129,15 @@ test('a binding leads to the handle of the miniport driver below it, and belongs
   const handlers = { receive: { invoke }, sendComplete: { invoke } } as unknown as ProtocolHandlers;
   const protocol = new ProtocolDriver(t.driver, 'p', 85, null);
   const binding = t.ndis.register(
-    new Binding(protocol, new MiniportAdapter(miniport, '{A}', 'a', 1), handlers),
+    new Binding(
+      protocol,
+      new MiniportAdapter(miniport, '{A}', 'a', {
+        ifIndex: 1,
+        ifType: 6,
+        netLuidIndex: 1,
+      }),
+      handlers,
+    ),
   );
   await t.run(() => {
     const at = bytesAt(t.kernel, 16);
