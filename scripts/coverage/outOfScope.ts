@@ -41,6 +41,7 @@ export const GROUPS_DUE: ReadonlySet<string> = new Set([
   'config-registry',
   'strings-misc',
   'task-offload',
+  'network-interface',
 ]);
 
 /** The issue that brings a group. */
@@ -52,7 +53,6 @@ export const PLANNED_GROUPS: Readonly<Record<string, number>> = {
   'condis-mcm': 4,
   'condis-miniport': 4,
   'pnp-power': 4,
-  'network-interface': 4,
   'rss-processor': 4,
   hardware: 4,
 };

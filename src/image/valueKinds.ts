@@ -52,6 +52,8 @@ const INTEGERS: Readonly<Record<string, ValueKind>> = {
   PHYSICAL_ADDRESS: 'u64',
   NDIS_PHYSICAL_ADDRESS: 'u64',
   KAFFINITY: 'u64',
+  NET_LUID: 'u64',
+  NET_IFTYPE: 'u16',
   POOL_FLAGS: 'size',
   SIZE_T: 'size',
   ULONG_PTR: 'pointer',

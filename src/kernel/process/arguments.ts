@@ -72,6 +72,8 @@ const SCALAR_SIZES: Readonly<Record<string, number>> = {
   EX_PUSH_LOCK: 8,
   HANDLE: 8,
   NDIS_HANDLE: 8,
+  NET_IFINDEX: 4,
+  UINT32: 4,
   KAFFINITY: 8,
   VOID: 0,
   void: 0,

@@ -4,7 +4,7 @@
  * Implements "NET_LUID Value" and "Using a NET_LUID Index" (network).
  */
 
-import { type Kernel, type OutPointer, registryOf } from '../../kernel/index.ts';
+import { type Kernel, LARGEST_VALUE, type OutPointer, registryOf } from '../../kernel/index.ts';
 import { macro, synchronous } from '../declareNdis.ts';
 import {
   NDIS_STATUS_INVALID_PARAMETER,
@@ -12,8 +12,10 @@ import {
   NDIS_STATUS_SUCCESS,
 } from '../generated/constants/index.ts';
 
-/** The greatest NET_LUID index: it has 24 bits. 0 is not given out. */
-const GREATEST_INDEX = 0xff_ffff;
+/** The bits of a NET_LUID index. */
+const INDEX_BITS = 0xff_ffffn;
+/** The greatest index that is given out; 0 is not. A value of the registry has no more bits. */
+const GREATEST_INDEX = LARGEST_VALUE * 8 - 1;
 /** Where Windows keeps the indexes, below a key for each interface type. */
 const INDEX_KEY = 'HKLM\\System\\CurrentControlSet\\Services\\NDIS\\IfTypes';
 /** A bit for each index that is taken, index 0 the lowest bit of the first byte. */
@@ -21,7 +23,7 @@ const INDEX_VALUE = 'IfUsedNetLuidIndices';
 
 /** The NET_LUID of an interface: its type in bits 48 to 63, its index in bits 24 to 47. */
 export function makeNetLuid(ifType: number, index: number): bigint {
-  return (BigInt(ifType & 0xffff) << 48n) | (BigInt(index & GREATEST_INDEX) << 24n);
+  return (BigInt(ifType & 0xffff) << 48n) | ((BigInt(index) & INDEX_BITS) << 24n);
 }
 
 function usedIndexes(kernel: Kernel, ifType: number): Uint8Array {

@@ -145,18 +145,21 @@ export const NdisIfDeregisterProvider = synchronous(
     },
 );
 
-/** A copy of what the provider says of an interface, with the arrays behind it; null where they lie outside of it. */
+/** A copy of what the provider says of an interface, with the arrays behind it; null where they lie elsewhere. */
 function readInformation(ndis: NdisLibrary, driver: Driver, given: Address): Uint8Array | null {
   if (checkHeader(ndis, driver, 'NdisIfRegisterInterface', given, informationRule) === null) return null;
   const view = NET_IF_INFORMATION.at(ndis.memory, given);
-  const ends = [
-    view.PhysAddressOffset + view.PhysAddressLength,
-    view.PermanentPhysAddressOffset + view.PhysAddressLength,
-    view.FriendlyNameOffset + view.FriendlyNameLength,
+  const arrays = [
+    [view.PhysAddressOffset, view.PhysAddressLength],
+    [view.PermanentPhysAddressOffset, view.PhysAddressLength],
+    [view.FriendlyNameOffset, view.FriendlyNameLength],
   ];
-  const size = Math.max(NET_IF_INFORMATION.size, ...ends);
-  if (given + size > ndis.memory.size) return null;
-  return ndis.memory.u8.slice(given, given + size);
+  let size = NET_IF_INFORMATION.size;
+  for (const [offset, length] of arrays) {
+    if (length > 0 && offset < NET_IF_INFORMATION.size) return null;
+    if (length > 0) size = Math.max(size, offset + length);
+  }
+  return given + size > ndis.memory.size ? null : ndis.memory.u8.slice(given, given + size);
 }
 
 /**
