@@ -46,7 +46,7 @@ export interface TestDriver {
   readonly ntoskrnl: Imports<typeof kernelFunctions>;
   readonly driverObject: Address;
   /** Eight bytes of the driver's data, for handles. */
-  cell(): Cell;
+  readonly cell: () => Cell;
 }
 
 /** A pointer-sized variable of a driver. */

@@ -260,7 +260,7 @@ describe('NdisIfRegisterInterface (nf-ndis-ndisifregisterinterface)', () => {
     const { t, driver, add } = await withProvider();
     await add(makeNetLuid(24, 1));
     expect(driver.driver.owned.map(({ kind }) => kind)).toEqual(['interface provider', 'network interface']);
-    for (const owned of [...driver.driver.owned]) owned.release();
+    for (const owned of driver.driver.owned) owned.release();
     expect([...interfacesOf(t.ndis).all]).toEqual([]);
   });
 });
