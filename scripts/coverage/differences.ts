@@ -31,4 +31,8 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   NET_BUFFER_SHARED_MEM_OFFSET: {
     parameters: 'the page names NET_BUFFER; the macro reads the shared memory',
   },
+  NdisFreeBuffer: { parameters: 'the header makes it another name of IoFreeMdl, without parameters' },
+  NdisBufferLength: { parameters: 'another name of MmGetMdlByteCount in the header' },
+  NdisBufferVirtualAddress: { parameters: 'another name of MmGetSystemAddressForMdl in the header' },
+  NdisBufferVirtualAddressSafe: { parameters: 'another name of MmGetSystemAddressForMdlSafe in the header' },
 };

@@ -66,7 +66,14 @@ export interface SeamOptions {
 export type StructureLookup = (name: string) => Structure<View, string> | undefined;
 
 /** Data-path structures stay numbers at the edge. */
-const NUMERIC_STRUCTURES = new Set(['NET_BUFFER_LIST', 'NET_BUFFER', 'MDL', 'NET_BUFFER_LIST_CONTEXT']);
+const NUMERIC_STRUCTURES = new Set([
+  'NET_BUFFER_LIST',
+  'NET_BUFFER',
+  'MDL',
+  'NET_BUFFER_LIST_CONTEXT',
+  'NDIS_PACKET',
+  'NDIS_BUFFER',
+]);
 
 export class Seam {
   readonly kernel: Kernel;

@@ -7,6 +7,8 @@ export * from './generated/constants/index.ts';
 export * from './generated/structures/index.ts';
 export * from './library.ts';
 export * from './legacy/providedHandlers.ts';
+export * from './legacy/packet/index.ts';
+export * from './legacy/buffer/bufferFunctions.ts';
 export * from './memory/lookaside.ts';
 export * from './memory/poolMemory.ts';
 export * from './memory/sharedMemory.ts';

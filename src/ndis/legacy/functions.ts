@@ -1,0 +1,4 @@
+/** What drivers for NDIS 3 to 5.1 import, beside what NDIS 6 still has. */
+
+export * from './packet/functions.ts';
+export * from './buffer/bufferFunctions.ts';
