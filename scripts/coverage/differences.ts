@@ -11,6 +11,8 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   PROTOCOL_SEND_NET_BUFFER_LISTS_COMPLETE: {
     parameters: 'the page lists the parameters out of order; the header has the list second',
   },
+  FILTER_SYNCHRONOUS_OID_REQUEST: { page: 'the reference keeps this callback on a page of functions (nf-)' },
+  FILTER_SYNCHRONOUS_OID_REQUEST_COMPLETE: { page: 'as above' },
   NET_BUFFER_LIST_NBL_FLAGS: { returns: 'the page calls the macro VOID; it is an expression of the flags' },
   NET_BUFFER_LIST_STATUS: { returns: 'the status is what the list holds, not the outcome of the macro' },
   NdisProcessorNumberToIndex: {

@@ -6,6 +6,8 @@
 
 import { type Driver, driverLifeOf, procedure } from '../kernel/index.ts';
 import { freeEvent, signalEvent } from './events.ts';
+import type { FilterDriver } from './filter/filterDriver.ts';
+import { updateLinks } from './filter/links.ts';
 import { NDIS_STATUS_SUCCESS } from './generated/constants/index.ts';
 import { inventoryOf } from './inventory.ts';
 import type { NdisLibrary } from './library.ts';
@@ -15,6 +17,7 @@ import { abandonEvents } from './pnp/netPnPEvent.ts';
 import { endOperation, forgetBinding } from './protocol/bind.ts';
 import { finishClose } from './protocol/close.ts';
 import type { Binding } from './protocol/protocolDriver.ts';
+import { queueOperation } from './stack/queue.ts';
 
 /** Takes a binding down whose protocol driver is gone; whoever waited for the driver goes on. */
 function abandonBinding(ndis: NdisLibrary, binding: Binding): void {
@@ -33,6 +36,18 @@ function abandonBinding(ndis: NdisLibrary, binding: Binding): void {
   binding.adapter.receivesOutstanding -= binding.receivesOutstanding;
   finishClose(ndis, binding);
   forgetBinding(ndis, binding);
+}
+
+/** Takes the modules of a filter driver out of their stacks that is gone; whoever waited for the driver goes on. */
+function abandonFilter(ndis: NdisLibrary, filter: FilterDriver): void {
+  filter.closing = true;
+  filter.handlers = null;
+  for (const module of filter.modules) {
+    module.handlers = null;
+    if (module.pending !== null) signalEvent(ndis.kernel, module.pending.event);
+    updateLinks(module.adapter);
+    queueOperation(ndis, module.adapter, { kind: 'reconfigure', event: 0 });
+  }
 }
 
 /** The next miniport of a driver that is gone which still has adapters: it is not called any more. */
@@ -61,6 +76,9 @@ export function attachDriverLife(ndis: NdisLibrary): void {
   const abandon = procedure<unknown, { readonly driver: number }>('NdisAbandonDriver', {
     start: (_kernel, locals, step) => {
       const driver = ndis.kernel.drivers[locals.driver];
+      for (const filter of inventoryOf(ndis).filters) {
+        if (filter.driver === driver) abandonFilter(ndis, filter);
+      }
       for (const protocol of inventoryOf(ndis).protocols) {
         if (protocol.driver !== driver) continue;
         protocol.closing = true;

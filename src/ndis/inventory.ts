@@ -1,5 +1,7 @@
 /** What is registered with the library of one machine: drivers, adapters, and who may bind to whom. */
 
+import { DEFAULT_FILTER_CONFIGURATION, type FilterConfiguration } from './filter/configuration.ts';
+import type { FilterDriver } from './filter/filterDriver.ts';
 import { interfacesOf } from './interface/networkInterface.ts';
 import { type NdisLibrary, perNdis } from './library.ts';
 import type { MiniportAdapter } from './miniport/miniportAdapter.ts';
@@ -13,12 +15,19 @@ export const ADAPTER_LIMIT = 65_536;
 export class Inventory {
   readonly protocols = new Set<ProtocolDriver>();
   readonly miniports = new Set<MiniportDriver>();
+  readonly filters = new Set<FilterDriver>();
   readonly adapters = new Set<MiniportAdapter>();
   readonly #ndis: NdisLibrary;
   /** Adapters by their device name in capitals. */
   readonly adaptersByName = new Map<string, MiniportAdapter>();
   /** Whether the configuration lets a protocol bind to an adapter. The machine sets it; by default all may. */
   mayBind: (protocol: ProtocolDriver, adapter: MiniportAdapter) => boolean = () => true;
+  /** How the registry configures a filter driver. The machine sets it; by default modifying and optional. */
+  filterConfiguration: (filter: FilterDriver) => FilterConfiguration = () => DEFAULT_FILTER_CONFIGURATION;
+  /** Whether the configuration puts a filter on an adapter of its media type; by default on all. */
+  mayAttach: (filter: FilterDriver, adapter: MiniportAdapter) => boolean = () => true;
+  /** Name of a mandatory filter of this adapter that is configured and not registered, or null. */
+  awaitedFilter: (adapter: MiniportAdapter) => string | null = () => null;
   /** Starts the thread that works on an adapter's operations. Set when the library is put together. */
   startWork: (adapter: MiniportAdapter) => void = () => {};
 
@@ -43,7 +52,8 @@ export class Inventory {
 
   /** Whether `protocol` is to be bound to `adapter`: configured so, and not over its own virtual miniports. */
   shouldBind(protocol: ProtocolDriver, adapter: MiniportAdapter): boolean {
-    if (protocol.closing || protocol.handlers === null || adapter.bindingsHeldBy.size > 0) return false;
+    if (protocol.closing || protocol.handlers === null) return false;
+    if (adapter.blockedBy !== null || adapter.bindingsHeldBy.size > 0) return false;
     if (protocol.associated !== null && protocol.associated === adapter.miniport) return false;
     for (const binding of adapter.bindings) if (binding.protocol === protocol) return false;
     return this.mayBind(protocol, adapter);

@@ -15,7 +15,7 @@ export interface InterfaceIdentity {
 
 /** The interface that protocols bind to: the topmost of the adapter's stack. */
 export function highestInterface(adapter: MiniportAdapter): InterfaceIdentity {
-  return adapter;
+  return adapter.filters[0] ?? adapter;
 }
 
 /** The lowest interface of the adapter's stack. */

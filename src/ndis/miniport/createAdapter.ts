@@ -40,8 +40,8 @@ export function createAdapter(
   return adapter;
 }
 
-/** The index that the adapter had before, or a new one that it keeps. */
-function netLuidIndexOf(kernel: Kernel, key: HostKey, ifType: number): number {
+/** The index that the interface with this key had before, or a new one that it keeps. */
+export function netLuidIndexOf(kernel: Kernel, key: HostKey, ifType: number): number {
   const kept = key.get(NET_LUID_INDEX);
   if (typeof kept === 'number') return kept;
   const index = allocateNetLuidIndex(kernel, ifType);

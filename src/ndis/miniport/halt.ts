@@ -1,11 +1,13 @@
 /**
- * Halting an adapter: the stack is paused, the bindings are undone from the top, then MiniportHaltEx runs.
+ * Halting an adapter: the stack is paused, the bindings are undone, the filter modules are detached from the top, then
+ * MiniportHaltEx runs.
  * Implements "Stopping a Driver Stack" (network) and nc-ndis-miniport_halt.
  */
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { waitFor } from '../events.ts';
+import { detachModule } from '../filter/attach.ts';
 import { NDIS_PAUSE_NDIS_INTERNAL, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
@@ -34,8 +36,13 @@ export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; r
     unbindNext: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       const binding = adapter?.bindings.find((candidate) => candidate.state === 'Paused');
-      if (adapter === null || binding === undefined) return step.go('awaitReset');
+      if (adapter === null || binding === undefined) return step.go('detachNext');
       return step.run('unbindNext', unbindBinding, ndis, { binding: binding.handle });
+    },
+    detachNext: (ndis, locals, step) => {
+      const module = ndis.resolve(locals.adapter, MiniportAdapter)?.filters[0];
+      if (module === undefined) return step.go('awaitReset');
+      return step.run('detachNext', detachModule, ndis, { module: module.handle });
     },
     awaitReset: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);

@@ -4,6 +4,7 @@
  */
 
 import type { Address } from '../../memory/index.ts';
+import type { FilterModule } from '../filter/filterModule.ts';
 import { makeNetLuid } from '../interface/netLuid.ts';
 import { NdisObject } from '../library.ts';
 import type { Binding, ProtocolDriver } from '../protocol/protocolDriver.ts';
@@ -151,6 +152,14 @@ export class MiniportAdapter extends NdisObject {
     pauseFunctions: 0,
     autoNegotiationFlags: 0,
   };
+  /** The modules over the miniport; index 0 is nearest the protocols. */
+  readonly filters: FilterModule[] = [];
+  /** Slots (filter/order.ts) whose module did not attach or restart: not tried again. */
+  readonly failedFilters = new Set<string>();
+  /** A mandatory filter that the stack lacks: no protocol is bound until it is there. */
+  blockedBy: string | null = null;
+  /** List of NDIS_RESTART_ATTRIBUTES while the stack restarts, handed from the miniport up; else 0. */
+  restartAttributes: Address = 0;
   readonly bindings: Binding[] = [];
   /** Protocols that are to bind at the next reconfiguration. */
   readonly bindRequests: ProtocolDriver[] = [];
@@ -163,6 +172,12 @@ export class MiniportAdapter extends NdisObject {
   /** Resolved for the data path; set when the adapter was initialized. */
   send: MINIPORT_SEND_NET_BUFFER_LISTS = refuse;
   returnLists: MINIPORT_RETURN_NET_BUFFER_LISTS = refuse;
+  /** Where lists enter the modules (filter/links.ts): from above and from below; null where no module has the handler. */
+  topSend: FilterModule | null = null;
+  topReturn: FilterModule | null = null;
+  topCancel: FilterModule | null = null;
+  bottomComplete: FilterModule | null = null;
+  bottomReceive: FilterModule | null = null;
   /** True in Running: the data path looks at this alone. */
   running = false;
   /** Lists handed to the miniport and not completed; lists it indicated and has not got back. */

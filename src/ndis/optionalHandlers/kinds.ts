@@ -10,7 +10,7 @@ import type { NdisLibrary } from '../library.ts';
 import type { HeaderRule } from '../objectHeader.ts';
 
 /** By which handle a driver calls. */
-export type Caller = 'protocol' | 'miniport' | 'binding';
+export type Caller = 'protocol' | 'miniport' | 'binding' | 'filter' | 'filterModule';
 
 /** One kind of structure. */
 export interface OptionalKind extends HeaderRule {
@@ -35,6 +35,13 @@ const kinds: readonly OptionalKind[] = [
     constants.NDIS_SIZEOF_MINIPORT_PNP_CHARACTERISTICS_REVISION_1,
     0,
     ['miniport'],
+  ),
+  kind(
+    'NDIS_FILTER_PARTIAL_CHARACTERISTICS',
+    constants.NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS,
+    constants.NDIS_SIZEOF_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1,
+    0,
+    ['filterModule'],
   ),
   kind(
     'NDIS_MINIPORT_SS_CHARACTERISTICS',
@@ -90,14 +97,14 @@ const kinds: readonly OptionalKind[] = [
     constants.NDIS_OBJECT_TYPE_CLIENT_CHIMNEY_OFFLOAD_GENERIC_CHARACTERISTICS,
     constants.NDIS_SIZEOF_CLIENT_CHIMNEY_OFFLOAD_GENERIC_CHARACTERISTICS_REVISION_1,
     0,
-    ['protocol', 'miniport', 'binding'],
+    ['protocol', 'miniport', 'binding', 'filterModule'],
   ),
   kind(
     'NDIS_CLIENT_CHIMNEY_OFFLOAD_TCP_CHARACTERISTICS',
     constants.NDIS_OBJECT_TYPE_CLIENT_CHIMNEY_OFFLOAD_CHARACTERISTICS,
     constants.NDIS_SIZEOF_CLIENT_CHIMNEY_OFFLOAD_TCP_CHARACTERISTICS_REVISION_1,
     0,
-    ['protocol', 'miniport', 'binding'],
+    ['protocol', 'miniport', 'binding', 'filterModule'],
   ),
 ];
 

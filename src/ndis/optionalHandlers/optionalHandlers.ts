@@ -6,7 +6,11 @@
 import { type Driver, declareFunction, type Handle, type Pointer, poolOf } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
 import { NDIS_POOL_TAG } from '../events.ts';
+import { readDataHandlers } from '../filter/characteristics.ts';
+import { FilterDriver } from '../filter/filterDriver.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import {
+  NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS,
   NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS,
   NDIS_OBJECT_TYPE_SHARED_MEMORY_PROVIDER_CHARACTERISTICS,
   NDIS_STATUS_FAILURE,
@@ -16,6 +20,7 @@ import {
 } from '../generated/constants/index.ts';
 import {
   type NDIS_DRIVER_OPTIONAL_HANDLERS,
+  NDIS_FILTER_PARTIAL_CHARACTERISTICS,
   NDIS_MINIPORT_PNP_CHARACTERISTICS,
 } from '../generated/structures/index.ts';
 import type { NdisLibrary, NdisObject } from '../library.ts';
@@ -35,7 +40,7 @@ const CALL = 'NdisSetOptionalHandlers';
 interface Registrant {
   readonly caller: Caller;
   readonly inTime: boolean;
-  readonly owner: ProtocolDriver | MiniportDriver;
+  readonly owner: ProtocolDriver | MiniportDriver | FilterDriver;
 }
 
 function registrantOf(object: NdisObject | null): Registrant | null {
@@ -44,6 +49,13 @@ function registrantOf(object: NdisObject | null): Registrant | null {
   }
   if (object instanceof MiniportDriver) {
     return { caller: 'miniport', inTime: object.settingOptions, owner: object };
+  }
+  if (object instanceof FilterDriver) {
+    return { caller: 'filter', inTime: object.settingOptions, owner: object };
+  }
+  if (object instanceof FilterModule && object.usable) {
+    const inTime = object.settingOptions || object.state === 'Restarting';
+    return { caller: 'filterModule', inTime, owner: object.filter };
   }
   if (object instanceof Binding && object.openState === 'open') {
     return { caller: 'binding', inTime: object.bindContext.active, owner: object.protocol };
@@ -92,6 +104,8 @@ function refuse(ndis: NdisLibrary, driver: Driver, kind: OptionalKind, registran
     protocol: 'ProtocolSetOptions',
     miniport: 'MiniportSetOptions',
     binding: 'ProtocolBindAdapterEx',
+    filter: 'FilterSetOptions',
+    filterModule: 'FilterSetModuleOptions',
   };
   const text = registrant.inTime
     ? `${kind.structure} cannot be registered with the handle of a ${registrant.caller}`
@@ -104,7 +118,8 @@ function refuse(ndis: NdisLibrary, driver: Driver, kind: OptionalKind, registran
  * NdisSetOptionalHandlers: sets entry points beside those of the characteristics, as Header.Type says: PnP handlers,
  * selective suspend, CoNDIS, network direct, shared memory and chimney characteristics. Protocol drivers call it from
  * ProtocolSetOptions, and what is not CoNDIS also from ProtocolBindAdapterEx with the handle of an open binding;
- * miniport drivers from MiniportSetOptions. The structure is copied; a later one of its kind replaces it. Which NDIS
+ * miniport drivers from MiniportSetOptions; filter drivers set the data handlers of a module from
+ * FilterSetModuleOptions or FilterRestart, with the handle of the module. The structure is copied; a later one of its kind replaces it. Which NDIS
  * calls: MiniportAddDevice and MiniportRemoveDevice, and the provider of shared memory; the others are kept for those who provide the service.
  * IRQL PASSIVE_LEVEL.
  * @returns NDIS_STATUS_SUCCESS, NDIS_STATUS_RESOURCES when memory is short, NDIS_STATUS_NOT_SUPPORTED for a structure
@@ -123,12 +138,16 @@ export const NdisSetOptionalHandlers = declareFunction('ndis', {
     (NdisHandle: Handle, OptionalHandlers: Pointer<NDIS_DRIVER_OPTIONAL_HANDLERS>): NDIS_STATUS => {
       const object = ndis.memory.objects.valueAt(NdisHandle);
       const known =
-        object instanceof ProtocolDriver || object instanceof MiniportDriver || object instanceof Binding
+        object instanceof ProtocolDriver ||
+        object instanceof MiniportDriver ||
+        object instanceof Binding ||
+        object instanceof FilterDriver ||
+        object instanceof FilterModule
           ? object
           : null;
       const registrant = registrantOf(known);
       if (known === null || registrant === null) {
-        const text = `${CALL}: the handle 0x${NdisHandle.toString(16)} is no driver and no open binding`;
+        const text = `${CALL}: the handle 0x${NdisHandle.toString(16)} is no driver, no open binding and no filter module`;
         ndis.kernel.report('BAD_HANDLE', driver, text, PAGE);
         return NDIS_STATUS_FAILURE;
       }
@@ -140,6 +159,11 @@ export const NdisSetOptionalHandlers = declareFunction('ndis', {
         return refuse(ndis, driver, kind, registrant);
       }
       const { owner } = registrant;
+      if (known instanceof FilterModule && kind.type === NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS) {
+        const view = NDIS_FILTER_PARTIAL_CHARACTERISTICS.at(ndis.memory, OptionalHandlers);
+        known.data = readDataHandlers(driver, view);
+        return NDIS_STATUS_SUCCESS;
+      }
       if (owner.minorVersion < kind.revisions[0].minorVersion) return NDIS_STATUS_NOT_SUPPORTED;
       if (!keep(ndis, owner, kind.type, OptionalHandlers, kind.revisions[0].size))
         return NDIS_STATUS_RESOURCES;
@@ -154,7 +178,7 @@ export const NdisSetOptionalHandlers = declareFunction('ndis', {
 });
 
 /** Frees the copies of what a driver registered. */
-export function freeOptionalHandlers(ndis: NdisLibrary, owner: ProtocolDriver | MiniportDriver): void {
+export function freeOptionalHandlers(ndis: NdisLibrary, owner: Registrant['owner']): void {
   for (const copy of owner.optionalHandlers.values()) freeLibraryMemory(ndis, copy);
   owner.optionalHandlers.clear();
 }

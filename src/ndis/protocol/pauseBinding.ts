@@ -6,6 +6,7 @@
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { updateReceivers } from '../dataPath/receivers.ts';
+import { allocateFilterNames, filterNameBytes } from '../filter/names.ts';
 import {
   NDIS_OBJECT_TYPE_DEFAULT,
   NDIS_OBJECT_TYPE_PROTOCOL_RESTART_PARAMETERS,
@@ -24,7 +25,6 @@ import type { NdisLibrary } from '../library.ts';
 import { allocateCertainStructure, freeLibraryMemory } from '../libraryMemory.ts';
 import { allocateNotification } from '../pnp/eventNotification.ts';
 import { notifyProtocol } from '../pnp/netPnPEvent.ts';
-import { allocateRestartAttributes } from '../stack/restartAttributes.ts';
 import { apply } from '../stateTable.ts';
 import { Binding, bindingStates } from './protocolDriver.ts';
 
@@ -94,15 +94,20 @@ export const restartBinding = procedure<
     if (binding === null || binding.state !== 'Paused') return step.done(NDIS_STATUS_SUCCESS);
     apply(ndis.kernel, bindingStates, binding, 'NetEventRestart', binding.protocol.driver);
     updateReceivers(binding.adapter);
+    const top = highestInterface(binding.adapter);
+    const names = allocateFilterNames(ndis, binding.adapter);
     locals.parameters = allocateCertainStructure(ndis, NDIS_PROTOCOL_RESTART_PARAMETERS, {
       Header: {
         Type: NDIS_OBJECT_TYPE_PROTOCOL_RESTART_PARAMETERS,
         Revision: NDIS_PROTOCOL_RESTART_PARAMETERS_REVISION_1,
         Size: NDIS_PROTOCOL_RESTART_PARAMETERS.size,
       },
-      RestartAttributes: allocateRestartAttributes(ndis, binding.adapter),
-      BoundIfIndex: highestInterface(binding.adapter).ifIndex,
+      FilterModuleNameBuffer: names,
+      FilterModuleNameBufferLength: names === 0 ? 0 : filterNameBytes(binding.adapter),
+      RestartAttributes: binding.adapter.restartAttributes,
+      BoundIfIndex: top.ifIndex,
     });
+    NDIS_PROTOCOL_RESTART_PARAMETERS.at(ndis.memory, locals.parameters).BoundIfNetluid.Value = top.netLuid;
     locals.notification = allocateNotification(
       ndis,
       NetEventRestart,
@@ -115,11 +120,10 @@ export const restartBinding = procedure<
     });
   },
   completed: (ndis, locals, step, result) => {
-    const attributes =
-      locals.parameters === 0
-        ? 0
-        : NDIS_PROTOCOL_RESTART_PARAMETERS.at(ndis.memory, locals.parameters).RestartAttributes;
-    freeLibraryMemory(ndis, attributes);
+    if (locals.parameters !== 0) {
+      const parameters = NDIS_PROTOCOL_RESTART_PARAMETERS.at(ndis.memory, locals.parameters);
+      freeLibraryMemory(ndis, parameters.FilterModuleNameBuffer);
+    }
     freeLibraryMemory(ndis, locals.notification);
     freeLibraryMemory(ndis, locals.parameters);
     const binding = ndis.resolve(locals.binding, Binding);

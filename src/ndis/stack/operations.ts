@@ -9,10 +9,12 @@ import type { Address } from '../../memory/index.ts';
 /** What is to be done to the stack of an adapter. */
 export type StackOperation =
   | { readonly kind: 'initialize'; readonly event: Address }
-  /** Pauses a running stack, makes the requested bindings, and restarts it. */
+  /** Pauses a running stack, changes its modules to what is configured, makes the requested bindings, restarts it. */
   | { readonly kind: 'reconfigure'; readonly event: Address }
   | { readonly kind: 'unbind'; readonly binding: Address; readonly event: Address }
   | { readonly kind: 'unbindProtocol'; readonly protocol: Address; readonly event: Address }
+  /** Pauses and restarts a stack for one of its modules. */
+  | { readonly kind: 'restartFilter'; readonly module: Address; readonly event: Address }
   | { readonly kind: 'halt'; readonly action: number; readonly event: Address }
   | { readonly kind: 'pause'; readonly reason: number; readonly event: Address }
   | { readonly kind: 'restart'; readonly event: Address };

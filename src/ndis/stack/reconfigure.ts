@@ -1,11 +1,18 @@
 /**
- * Adding bindings to a stack: it is paused if it runs, the protocols bind, and it is restarted.
- * Implements "Starting a Driver Stack" and "Restarting a Driver Stack" (network).
+ * Changing a stack: it is paused if it runs, its modules are changed to what is configured, protocols bind, and it is
+ * restarted. Implements "Modifying a Running Driver Stack", "Starting a Driver Stack" and "Restarting a Driver Stack" (network).
  */
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
-import { NDIS_PAUSE_BIND_PROTOCOL, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
+import { applyFilterChanges } from '../filter/changeStack.ts';
+import { nextFilterChange } from '../filter/order.ts';
+import {
+  NDIS_PAUSE_ATTACH_FILTER,
+  NDIS_PAUSE_BIND_PROTOCOL,
+  NDIS_PAUSE_DETACH_FILTER,
+  NDIS_STATUS_SUCCESS,
+} from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
@@ -26,13 +33,27 @@ export const reconfigureStack = procedure<NdisLibrary, { readonly adapter: Addre
       const inventory = inventoryOf(ndis);
       const wanted = adapter.bindRequests.filter((protocol) => inventory.shouldBind(protocol, adapter));
       adapter.bindRequests.splice(0, adapter.bindRequests.length, ...wanted);
-      if (adapter.state !== 'Running' || wanted.length === 0) return step.go('bindNext');
-      return step.run('bindNext', pauseStack, ndis, {
+      const change = nextFilterChange(ndis, adapter);
+      if (adapter.state !== 'Running') return step.go('changeFilters');
+      if (change === null && wanted.length === 0) return step.go('bindNext');
+      const filterReason = change?.kind === 'detach' ? NDIS_PAUSE_DETACH_FILTER : NDIS_PAUSE_ATTACH_FILTER;
+      return step.run('changeFilters', pauseStack, ndis, {
         adapter: locals.adapter,
-        reason: NDIS_PAUSE_BIND_PROTOCOL,
+        reason: change === null ? NDIS_PAUSE_BIND_PROTOCOL : filterReason,
         parameters: 0,
       });
     },
+    changeFilters: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter?.state !== 'Paused') return step.go('bindNext');
+      return step.run('filtersChanged', applyFilterChanges, ndis, {
+        adapter: locals.adapter,
+        key: '',
+        unbound: false,
+      });
+    },
+    filtersChanged: (_ndis, _locals, step, result) =>
+      result === NDIS_STATUS_SUCCESS ? step.go('bindNext') : step.done(result),
     bindNext: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);

@@ -1,6 +1,7 @@
 /**
- * The restart attributes that a miniport may change while it restarts: a list whose first entry holds the general
- * attributes. Implements ns-ndis-_ndis_restart_attributes and ns-ndis-_ndis_restart_general_attributes.
+ * The restart attributes, a list whose first entry holds the general attributes: the miniport may change it and add to
+ * it while it restarts, then each filter module from the bottom up; then the protocols get it. It belongs to the
+ * adapter, which frees it at the end of the restart. Implements ns-ndis-_ndis_restart_attributes and ns-ndis-_ndis_restart_general_attributes.
  */
 
 import { poolOf } from '../../kernel/index.ts';
@@ -52,15 +53,18 @@ export function allocateRestartAttributes(ndis: NdisLibrary, adapter: MiniportAd
   return entry;
 }
 
-/** Takes over what the miniport changed. */
+/** Takes the list over from the parameters of MiniportRestart and, where it succeeded, what the miniport changed. */
 export function takeRestartAttributes(
   ndis: NdisLibrary,
   adapter: MiniportAdapter,
   parameters: Address,
+  restarted: boolean,
 ): void {
-  if (parameters === 0 || adapter.general === null) return;
+  if (parameters === 0) return;
   const { memory } = ndis;
-  for (const entry of entries(ndis, parameters)) {
+  adapter.restartAttributes = NDIS_MINIPORT_RESTART_PARAMETERS.at(memory, parameters).RestartAttributes;
+  if (!restarted || adapter.general === null) return;
+  for (const entry of entries(ndis, adapter)) {
     const view = NDIS_RESTART_ATTRIBUTES.at(memory, entry);
     if (view.Oid !== OID_GEN_MINIPORT_RESTART_ATTRIBUTES) continue;
     const general = NDIS_RESTART_GENERAL_ATTRIBUTES.at(memory, entry + DATA);
@@ -69,18 +73,17 @@ export function takeRestartAttributes(
   }
 }
 
-/** Frees the list: it belongs to NDIS, what the miniport added included. */
-export function freeRestartAttributes(ndis: NdisLibrary, parameters: Address): void {
-  if (parameters === 0) return;
-  // What the driver added carries a tag of the driver's.
-  for (const entry of entries(ndis, parameters)) {
+/** Frees the list: it belongs to NDIS, what the drivers added included. */
+export function freeRestartAttributes(ndis: NdisLibrary, adapter: MiniportAdapter): void {
+  // What a driver added carries a tag of the driver's.
+  for (const entry of entries(ndis, adapter)) {
     if (!reserveOf(ndis.kernel).giveBack(entry)) poolOf(ndis.kernel).free(entry);
   }
-  NDIS_MINIPORT_RESTART_PARAMETERS.at(ndis.memory, parameters).RestartAttributes = 0;
+  adapter.restartAttributes = 0;
 }
 
-function* entries(ndis: NdisLibrary, parameters: Address): Generator<Address> {
-  let entry = NDIS_MINIPORT_RESTART_PARAMETERS.at(ndis.memory, parameters).RestartAttributes;
+function* entries(ndis: NdisLibrary, adapter: MiniportAdapter): Generator<Address> {
+  let entry = adapter.restartAttributes;
   for (let count = 0; entry !== 0 && count < ENTRY_LIMIT; count++) {
     const next = NDIS_RESTART_ATTRIBUTES.at(ndis.memory, entry).Next;
     yield entry;

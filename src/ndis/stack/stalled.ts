@@ -32,6 +32,7 @@ export function completeForDrivers(ndis: NdisLibrary): number {
     stalledRequests(ndis) ||
     stalledLists(ndis) ||
     completeStalledEvents(ndis) ||
+    stalledFilters(ndis) ||
     stalledAdapters(ndis) ||
     stalledBindings(ndis)
   );
@@ -101,6 +102,29 @@ function stalledAdapters(ndis: NdisLibrary): number {
         adapter.miniport.driver,
         `the ${pending.kind} of ${adapter.label} is pending and was never completed; call ${COMPLETION[pending.kind]}${held(adapter)}`,
         `ndis/nf-ndis-${COMPLETION[pending.kind].toLowerCase()}`,
+      );
+      pending.status = pending.kind === 'restart' ? NDIS_STATUS_FAILURE : NDIS_STATUS_SUCCESS;
+      signalEvent(ndis.kernel, pending.event);
+    }
+  }
+  return count;
+}
+
+/** Pauses and restarts that filter modules never complete. */
+function stalledFilters(ndis: NdisLibrary): number {
+  let count = 0;
+  for (const filter of inventoryOf(ndis).filters) {
+    for (const module of filter.modules) {
+      const { pending } = module;
+      if (pending === null || pending.stalled || pending.completed) continue;
+      pending.stalled = true;
+      count++;
+      const call = pending.kind === 'pause' ? 'NdisFPauseComplete' : 'NdisFRestartComplete';
+      never(
+        ndis,
+        filter.driver,
+        `the ${pending.kind} of ${module.label} is pending and was never completed; call ${call}`,
+        `ndis/nf-ndis-${call.toLowerCase()}`,
       );
       pending.status = pending.kind === 'restart' ? NDIS_STATUS_FAILURE : NDIS_STATUS_SUCCESS;
       signalEvent(ndis.kernel, pending.event);

@@ -6,6 +6,7 @@
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { signalEvent } from '../events.ts';
+import { restartThroughModule } from '../filter/queue.ts';
 import { NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
@@ -45,6 +46,8 @@ const workOnStack = procedure<NdisLibrary, { readonly adapter: Address; event: A
           );
           return step.run('over', unbindBinding, ndis, { binding: binding?.handle ?? 0 });
         }
+        case 'restartFilter':
+          return step.run('over', restartThroughModule, ndis, { module: operation.module, adapter: 0 });
         case 'halt':
           return step.run('over', haltAdapter, ndis, { ...target, action: operation.action });
         case 'pause':
