@@ -9,6 +9,7 @@ export * from './library.ts';
 export * from './legacy/providedHandlers.ts';
 export * from './legacy/packet/index.ts';
 export * from './legacy/buffer/bufferFunctions.ts';
+export * from './legacy/translation/index.ts';
 export * from './memory/lookaside.ts';
 export * from './memory/poolMemory.ts';
 export * from './memory/sharedMemory.ts';

@@ -28,6 +28,8 @@ export const NBL_STATE = 48;
 export const NBL_TRUE_POOL = 52;
 /** In NET_BUFFER_LIST.NdisReserved: id of the driver that holds it now, 0 for the one that allocated it. */
 export const NBL_HOLDER = 56;
+/** In NET_BUFFER_LIST.NdisReserved: the NDIS_PACKET that the list stands for, where there is one. */
+export const NBL_PACKET = 60;
 
 /** Bytes of a NET_BUFFER. */
 export const NB_SIZE = 176;
@@ -91,6 +93,8 @@ export const BLOCK_CLONE_SHARING = 0x636c7368;
 export const BLOCK_FRAGMENT = 0x66726167;
 /** Made by NdisAllocateReassembledNetBufferList. */
 export const BLOCK_REASSEMBLED = 0x7265616d;
+/** Made by the library for an NDIS_PACKET or for copied data: it goes back to the library only. */
+export const BLOCK_TRANSLATED = 0x7472616e;
 
 /** Allocated by NdisAllocateMdl. */
 export const MDL_STATE_ALLOCATED = 0x4d444c31;

@@ -29,6 +29,12 @@ export const PACKET_LIST = 88;
 /** In Reserved: references that protocol drivers hold, or the binding that sent the packet. */
 export const PACKET_HOLDER = 92;
 
+/** In WrapperReserved, of a packet of the library's: the next packet of a chain, or who received it. */
+export const PACKET_NEXT = 64;
+export const PACKET_RECEIVER = 64;
+/** In WrapperReservedEx, of a packet of the library's: MDLs allocated for it, 0 for none. */
+export const PACKET_OWN_MDLS = 72;
+
 /** Bytes of NDIS_PACKET_OOB_DATA. */
 export const OOB_SIZE = 40;
 export const OOB_TIME_TO_SEND = 0;

@@ -167,12 +167,10 @@ export class PacketPool extends NdisObject {
   free(packet: Address): void {
     this.#outstanding--;
     this.memory.i32[(packet + PACKET_STATE) >> 2] = PACKET_STATE_FREE;
-    if (this.#overflow.size > 0 && this.#overflow.has(packet)) {
-      if (this.options.keep !== true || this.#freeCount >= KEPT_LIMIT) {
-        this.#overflow.delete(packet);
-        this.#pool.free(packet, PACKET_TAG);
-        return;
-      }
+    const full = this.options.keep === true ? this.#freeCount >= KEPT_LIMIT : this.#overflow.size > 0;
+    if (full && this.#overflow.delete(packet)) {
+      this.#pool.free(packet, PACKET_TAG);
+      return;
     }
     if (this.#freeCount === this.#free.length) {
       const longer = new Int32Array(this.#free.length * 2);
