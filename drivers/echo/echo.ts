@@ -13,7 +13,6 @@ import {
   type NDIS_OID_REQUEST,
   NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
   NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
-  NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_SUCCESS,
   type NET_PNP_EVENT_NOTIFICATION,
   NetEventPause,
@@ -59,8 +58,8 @@ export const echo = defineDriver((imports: DriverImports) => {
         if (binding !== null) binding.running = true;
         return NDIS_STATUS_SUCCESS;
       default:
-        // Other events, power states among them, need nothing here.
-        return NDIS_STATUS_NOT_SUPPORTED;
+        // Nothing is kept that a sleeping adapter or its removal could spoil; a failure would mean to be unbound.
+        return NDIS_STATUS_SUCCESS;
     }
   };
 

@@ -21,12 +21,12 @@ import {
   NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
   NDIS_STATUS_FAILURE,
   type NDIS_STATUS_INDICATION,
-  NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_PENDING,
   NDIS_STATUS_SUCCESS,
   type NET_PNP_EVENT_NOTIFICATION,
   NetEventPause,
   NetEventRestart,
+  NetEventSetPower,
   STATUS_INVALID_PARAMETER,
 } from '../../src/machine/index.ts';
 import { DriverParameters } from '../support/parameters.ts';
@@ -194,7 +194,11 @@ async function handleEvent(binding: MuxBinding | null, event: NET_PNP_EVENT_NOTI
     case NetEventRestart:
       if (binding !== null) binding.running = true;
       return NDIS_STATUS_SUCCESS;
+    case NetEventSetPower:
+      await binding?.setPower(event.NetPnPEvent.Buffer);
+      return NDIS_STATUS_SUCCESS;
     default:
-      return NDIS_STATUS_NOT_SUPPORTED;
+      // A query is never refused, and a removal takes the virtual miniports down with the unbind that follows.
+      return NDIS_STATUS_SUCCESS;
   }
 }

@@ -18,6 +18,7 @@ import {
   NDIS_STATUS_LINK_STATE,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
+  NdisDeviceStateD0,
 } from '../../src/machine/index.ts';
 import { LowerBinding } from '../support/lowerBinding.ts';
 import { OwnLists } from '../support/ownLists.ts';
@@ -57,6 +58,8 @@ export class MuxBinding extends LowerBinding {
   readonly miniports: readonly VirtualMiniport[];
   /** Several virtual miniports with addresses of their own in one network. */
   readonly sharesNetwork: boolean;
+  /** NDIS_DEVICE_POWER_STATE of the adapter below. */
+  powerState = NdisDeviceStateD0;
   /** Link of the adapter below, as last indicated. */
   mediaConnectState: number;
   linkSpeedBitsPerSecond: bigint;
@@ -64,6 +67,7 @@ export class MuxBinding extends LowerBinding {
   readonly forwarded = new Map<Address, ForwardedRequest>();
   copies: OwnLists | null = null;
   #shells: ShellLists | null = null;
+  #filterDeferred = false;
 
   constructor(imports: DriverImports, parameters: NDIS_BIND_PARAMETERS, driver: MuxDriver) {
     super(imports, parameters);
@@ -150,7 +154,8 @@ export class MuxBinding extends LowerBinding {
   }
 
   /** Sets the packet filter below to what the virtual miniports want together. */
-  updatePacketFilter(): Promise<number> {
+  async updatePacketFilter(): Promise<number> {
+    if (this.#defer()) return NDIS_STATUS_SUCCESS;
     let union = 0;
     for (const { packetFilter } of this.miniports) union |= packetFilter;
     // The adapter below knows one address; frames for the others come only when it takes all.
@@ -163,9 +168,16 @@ export class MuxBinding extends LowerBinding {
 
   /** Sets the multicast addresses below to those of all virtual miniports; more than fit mean all multicast frames. */
   async updateMulticastList(): Promise<number> {
+    if (this.#defer()) return NDIS_STATUS_SUCCESS;
     const union = this.#multicastUnion();
     const status = union === null ? NDIS_STATUS_SUCCESS : await this.setMulticastList(union);
     return status === NDIS_STATUS_SUCCESS ? this.updatePacketFilter() : status;
+  }
+
+  /** The adapter below sleeps: what the virtual miniports want reaches it when it is back. */
+  #defer(): boolean {
+    if (this.powerState !== NdisDeviceStateD0) this.#filterDeferred = true;
+    return this.#filterDeferred;
   }
 
   /** Every multicast address once, or null where the adapter below cannot take so many. */
@@ -179,6 +191,14 @@ export class MuxBinding extends LowerBinding {
     }
     if (addresses.size > this.adapter.maximumMulticastListSize) return null;
     return Uint8Array.from([...addresses.values()].flatMap((address) => [...address]));
+  }
+
+  /** NetEventSetPower: no requests and no sends reach the adapter below until it is back in D0. */
+  async setPower(state: Address): Promise<void> {
+    this.powerState = this.imports.memory.u32[state >> 2];
+    if (this.powerState !== NdisDeviceStateD0 || !this.#filterDeferred) return;
+    this.#filterDeferred = false;
+    await this.updateMulticastList();
   }
 
   /** ProtocolStatusEx: what concerns the virtual miniports is passed on. */

@@ -13,9 +13,11 @@ import {
   NDIS_STATUS_BUFFER_TOO_SHORT,
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_INVALID_LENGTH,
+  NDIS_STATUS_LOW_POWER_STATE,
   NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_PENDING,
   NDIS_STATUS_SUCCESS,
+  NdisDeviceStateD0,
   NdisHardwareStatusReady,
   NdisRequestMethod,
   NdisRequestQueryInformation,
@@ -38,6 +40,7 @@ import {
   OID_GEN_VENDOR_ID,
   OID_GEN_XMIT_ERROR,
   OID_GEN_XMIT_OK,
+  OID_PNP_QUERY_POWER,
   OID_PNP_SET_POWER,
   OID_TCP_OFFLOAD_CURRENT_CONFIG,
   OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES,
@@ -104,6 +107,13 @@ export const SUPPORTED_OIDS: readonly number[] = [
 /** MiniportOidRequest. */
 export function answerOid(miniport: VirtualMiniport, request: NDIS_OID_REQUEST): number | Promise<number> {
   const { Oid } = request.DATA;
+  // The power of a virtual miniport is its own: neither of the two is passed on.
+  if (Oid === OID_PNP_QUERY_POWER) return NDIS_STATUS_SUCCESS;
+  if (Oid === OID_PNP_SET_POWER) {
+    miniport.powerState = miniport.imports.memory.u32[request.DATA.SET_INFORMATION.InformationBuffer >> 2];
+    return NDIS_STATUS_SUCCESS;
+  }
+  if (miniport.powerState !== NdisDeviceStateD0) return NDIS_STATUS_LOW_POWER_STATE;
   if (offloadOids.has(Oid)) return NDIS_STATUS_NOT_SUPPORTED;
   switch (request.RequestType) {
     case NdisRequestQueryInformation:
@@ -191,9 +201,6 @@ async function set(miniport: VirtualMiniport, request: NDIS_OID_REQUEST): Promis
       miniport.multicastList = memory.u8.slice(buffer, buffer + length);
       information.BytesRead = length;
       return miniport.binding.updateMulticastList();
-    case OID_PNP_SET_POWER:
-      // With several virtual miniports no single one decides about the power of the adapter.
-      return miniport.binding.miniports.length > 1 ? NDIS_STATUS_SUCCESS : forward(miniport, request);
     default:
       return miniport.binding.miniports.length > 1 ? NDIS_STATUS_NOT_SUPPORTED : forward(miniport, request);
   }
@@ -205,6 +212,7 @@ async function forward(miniport: VirtualMiniport, request: NDIS_OID_REQUEST): Pr
   const { ndis } = imports;
   const { clone: cell } = binding.driver;
   if (binding.handle === 0) return NDIS_STATUS_FAILURE;
+  if (miniport.standingBy) return NDIS_STATUS_LOW_POWER_STATE;
   const allocated = ndis.NdisAllocateCloneOidRequest(binding.handle, request, TAG, cell);
   if (allocated !== NDIS_STATUS_SUCCESS) return allocated;
   const clone = imports.view(NDIS_OID_REQUEST, cell.value);

@@ -10,6 +10,7 @@ import {
   NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL,
   NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK,
   NDIS_STATUS_INVALID_LENGTH,
+  NDIS_STATUS_LOW_POWER_STATE,
   NDIS_STATUS_PAUSED,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
@@ -50,6 +51,7 @@ export function sendLists(miniport: VirtualMiniport, lists: Address, flags: numb
   const { ndis, memory } = imports;
   const { i32, u16, u32 } = memory;
   if (!miniport.running || !binding.running) return refuse(miniport, lists, NDIS_STATUS_PAUSED, flags);
+  if (miniport.standingBy) return refuse(miniport, lists, NDIS_STATUS_LOW_POWER_STATE, flags);
   const { handle } = binding;
   const { vlanId } = miniport;
   let count = 0;

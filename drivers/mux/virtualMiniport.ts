@@ -23,6 +23,7 @@ import {
   type NDIS_STATUS_INDICATION,
   NDIS_STATUS_INDICATION_REVISION_1,
   NDIS_STATUS_SUCCESS,
+  NdisDeviceStateD0,
   NdisMedium802_3,
   NdisPhysicalMediumUnspecified,
   NET_IF_ACCESS_BROADCAST,
@@ -82,6 +83,8 @@ export class VirtualMiniport {
   state: 'requested' | 'initialized' | 'gone' = 'requested';
   /** Between MiniportRestart and MiniportPause. */
   running = false;
+  /** NDIS_DEVICE_POWER_STATE of its own; what is below sleeps and wakes in its own time. */
+  powerState = NdisDeviceStateD0;
   packetFilter = 0;
   lookahead: number;
   multicastList: Uint8Array = new Uint8Array(0);
@@ -99,6 +102,11 @@ export class VirtualMiniport {
     this.vlanId = options.vlanId;
     this.macAddress = options.macAddress;
     this.lookahead = binding.adapter.mtuBytes;
+  }
+
+  /** Whether it or the adapter below is out of D0: then nothing is sent, asked or indicated. */
+  get standingBy(): boolean {
+    return this.powerState !== NdisDeviceStateD0 || this.binding.powerState !== NdisDeviceStateD0;
   }
 
   /** Bytes of the longest payload: a tag takes room in the frame below. */
@@ -203,7 +211,7 @@ export class VirtualMiniport {
 
   /** Passes a status of the adapter below on to the protocols above. */
   indicateStatus(status: NDIS_STATUS_INDICATION): void {
-    if (this.handle === 0) return;
+    if (this.handle === 0 || this.standingBy) return;
     this.imports.ndis.NdisMIndicateStatusEx(this.handle, {
       Header: {
         Type: NDIS_OBJECT_TYPE_STATUS_INDICATION,

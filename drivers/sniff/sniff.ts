@@ -18,7 +18,6 @@ import {
   NDIS_RECEIVE_FLAGS_RESOURCES,
   NDIS_RETURN_FLAGS_DISPATCH_LEVEL,
   NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
-  NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_SUCCESS,
   NET_BUFFER,
   NET_BUFFER_LIST,
@@ -176,7 +175,7 @@ function characteristics(sniffer: Sniffer, Name: string, protocol: ReturnType<Dr
     CloseAdapterCompleteHandlerEx: (binding: LowerBinding) => binding.complete(NDIS_STATUS_SUCCESS),
     NetPnPEventHandler: (binding: LowerBinding | null, event: NET_PNP_EVENT_NOTIFICATION) => {
       const { NetEvent } = event.NetPnPEvent;
-      if (NetEvent !== NetEventPause && NetEvent !== NetEventRestart) return NDIS_STATUS_NOT_SUPPORTED;
+      if (NetEvent !== NetEventPause && NetEvent !== NetEventRestart) return NDIS_STATUS_SUCCESS;
       if (binding !== null) binding.running = NetEvent === NetEventRestart;
       return NDIS_STATUS_SUCCESS;
     },

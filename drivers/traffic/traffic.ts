@@ -15,7 +15,6 @@ import {
   NDIS_PACKET_TYPE_PROMISCUOUS,
   NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
   NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
-  NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_SUCCESS,
   type NET_PNP_EVENT_NOTIFICATION,
   NetEventPause,
@@ -96,8 +95,8 @@ function handlers(report: (binding: TrafficBinding) => void) {
     CloseAdapterCompleteHandlerEx: (binding: TrafficBinding) => binding.complete(NDIS_STATUS_SUCCESS),
     NetPnPEventHandler: async (binding: TrafficBinding | null, event: NET_PNP_EVENT_NOTIFICATION) => {
       const { NetEvent } = event.NetPnPEvent;
-      if (NetEvent !== NetEventPause && NetEvent !== NetEventRestart) return NDIS_STATUS_NOT_SUPPORTED;
-      if (binding === null) return NDIS_STATUS_SUCCESS;
+      if (binding === null || (NetEvent !== NetEventPause && NetEvent !== NetEventRestart))
+        return NDIS_STATUS_SUCCESS;
       if (NetEvent === NetEventRestart) binding.restart();
       else {
         await binding.pause();

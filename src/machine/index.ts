@@ -5,6 +5,7 @@
  */
 
 export * from './machine.ts';
+export type { RemovalOptions } from './deviceControl.ts';
 export * from './driverImage.ts';
 export * from './openedDevice.ts';
 export * from './wireDevice.ts';
@@ -33,7 +34,14 @@ export * from '../kernel/generated/constants/index.ts';
 export * from '../kernel/generated/structures/index.ts';
 export type { Address, Fields, KernelMemory, Structure, View } from '../memory/index.ts';
 export { KERNEL_WINDOW_HIGH, readAnsiString, readUnicodeString } from '../memory/index.ts';
-export { type NDIS_STATUS, type NdisLibrary, type NdisOptions, oidName, statusName } from '../ndis/index.ts';
+export {
+  type NDIS_STATUS,
+  type NdisLibrary,
+  type NdisOptions,
+  oidName,
+  type PowerState,
+  statusName,
+} from '../ndis/index.ts';
 export * from '../ndis/generated/constants/index.ts';
 export * from '../ndis/generated/structures/index.ts';
 export * from '../ndis/protocol/callbacks.ts';

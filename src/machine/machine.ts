@@ -45,6 +45,7 @@ import {
   NdisHaltDeviceDisabled,
   type NdisLibrary,
   type NdisOptions,
+  type PowerState,
   type ProtocolDriver,
   queueOperation,
   shutdownAdapters,
@@ -52,6 +53,7 @@ import {
 } from '../ndis/index.ts';
 import type { Wire } from '../wire/index.ts';
 import type { CompiledDrivers, CompiledOptions } from './compiledDrivers.ts';
+import { DeviceControl, type RemovalOptions } from './deviceControl.ts';
 import type { DriverImage } from './driverImage.ts';
 import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
 import { OpenedDevice } from './openedDevice.ts';
@@ -108,6 +110,7 @@ export class Machine {
   readonly #data = new Map<Driver, Address[]>();
   readonly #loop: RunLoop;
   readonly #devices = new Set<OpenedDevice>();
+  readonly #control: DeviceControl;
   #compiled: CompiledDrivers | null = null;
 
   constructor(options: MachineOptions = {}) {
@@ -119,6 +122,7 @@ export class Machine {
     attachFiles(this.kernel);
     attachBugChecks(this.kernel);
     this.ndis = createNdis(this.kernel, options);
+    this.#control = new DeviceControl(this.ndis, (done) => this.#runDown(done));
     const { mayBind } = options;
     if (mayBind !== undefined) {
       inventoryOf(this.ndis).mayBind = (protocol: ProtocolDriver, adapter: MiniportAdapter) =>
@@ -271,6 +275,58 @@ export class Machine {
     queueOperation(this.ndis, adapter, { kind: 'initialize', event: 0 });
     await this.#loop.run(() => !adapter.working);
     return adapter.state === 'Running';
+  }
+
+  /**
+   * Removes an adapter as the Plug and Play manager does: the drivers above it are asked, and unless one refuses the
+   * stack is taken down. @returns whether it was removed. @throws NdisboxError NO_SUCH_ADAPTER
+   */
+  async removeAdapter(name: string, options: RemovalOptions = {}): Promise<boolean> {
+    const adapter = this.#control.adapter(name);
+    const removed = await this.#control.remove(name, options);
+    if (removed) this.#detachWire(adapter);
+    return removed;
+  }
+
+  /**
+   * Pulls the hardware of an adapter out, at whatever moment: its wire is dead at once, and its stack is taken down as
+   * documented. @throws NdisboxError NO_SUCH_ADAPTER
+   */
+  async surpriseRemoveAdapter(name: string): Promise<void> {
+    const adapter = this.#control.adapter(name);
+    this.#wires.get(adapter)?.pullOut();
+    await this.#control.surpriseRemove(name);
+    this.#detachWire(adapter);
+  }
+
+  /** Stops an adapter so that its resources can change, unless a driver refuses. @returns whether it is stopped. */
+  stopAdapter(name: string, options: RemovalOptions = {}): Promise<boolean> {
+    return this.#control.stop(name, options);
+  }
+
+  /** Starts a stopped adapter again. @returns whether it runs. */
+  startAdapter(name: string): Promise<boolean> {
+    return this.#control.start(name);
+  }
+
+  /** Stops an adapter and starts it again, as a rebalance of resources does. @returns whether it runs. */
+  async rebalanceAdapter(name: string, options: RemovalOptions = {}): Promise<boolean> {
+    return (await this.stopAdapter(name, options)) && (await this.startAdapter(name));
+  }
+
+  /** Takes one adapter to a device power state. @returns whether it is there: old drivers know D0 and D3 alone. */
+  setAdapterPower(name: string, state: PowerState): Promise<boolean> {
+    return this.#control.setPower(name, state);
+  }
+
+  /** The whole system sleeps: adapters are asked and set, those that are to wake it no deeper than they can wake from. */
+  suspend(): Promise<void> {
+    return this.#control.suspend();
+  }
+
+  /** The whole system is back at work. */
+  resume(): Promise<void> {
+    return this.#control.resume();
   }
 
   /**
@@ -443,6 +499,11 @@ export class Machine {
       const start = performance.now();
       this.kernel.clock.follow(() => (performance.now() - start) * 10_000);
     }
+  }
+
+  #detachWire(adapter: MiniportAdapter): void {
+    this.#wires.get(adapter)?.disconnect();
+    this.#wires.delete(adapter);
   }
 
   #closeWires(): void {

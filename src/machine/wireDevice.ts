@@ -5,7 +5,7 @@
 
 import { insertQueueDpc, type Kernel, NdisboxError } from '../kernel/index.ts';
 import type { Address } from '../memory/index.ts';
-import { NEVER, type Wire, type WireError, type WireHost } from '../wire/index.ts';
+import { NEVER, type Wire, WireError, type WireHost } from '../wire/index.ts';
 
 /** Nanoseconds in a unit of machine time. */
 const NANOSECONDS_PER_UNIT = 100;
@@ -32,6 +32,7 @@ export class WireDevice implements WireHost {
   #writable = false;
   #failure: WireError | null = null;
   #open = false;
+  #present = true;
 
   /** @param wake called when something came from outside while the machine may be idle. */
   constructor(kernel: Kernel, wire: Wire, epochNanoseconds: bigint, wake: () => void) {
@@ -61,6 +62,23 @@ export class WireDevice implements WireHost {
     if (this.#timer !== 0) this.#kernel.clock.timers.cancel(this.#timer);
     this.#timer = 0;
     this.wire.close();
+  }
+
+  /** The hardware is gone: nothing comes from the wire any more, and nothing reaches it. */
+  pullOut(): void {
+    if (this.#timer !== 0) this.#kernel.clock.timers.cancel(this.#timer);
+    this.#timer = 0;
+    this.#present = false;
+    this.#failure = new WireError(
+      'DEVICE_VANISHED',
+      `${this.wire.name}: the adapter was pulled out; remove the wire or add a new adapter`,
+    );
+    this.#interrupt();
+  }
+
+  /** Whether the hardware is there; a driver that reads otherwise leaves it alone. */
+  get present(): boolean {
+    return this.#present;
   }
 
   /** What happened since the last call. */

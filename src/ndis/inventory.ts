@@ -53,7 +53,7 @@ export class Inventory {
   /** Whether `protocol` is to be bound to `adapter`: configured so, and not over its own virtual miniports. */
   shouldBind(protocol: ProtocolDriver, adapter: MiniportAdapter): boolean {
     if (protocol.closing || protocol.handlers === null) return false;
-    if (adapter.blockedBy !== null || adapter.bindingsHeldBy.size > 0) return false;
+    if (adapter.removing || adapter.blockedBy !== null || adapter.bindingsHeldBy.size > 0) return false;
     if (protocol.associated !== null && protocol.associated === adapter.miniport) return false;
     for (const binding of adapter.bindings) if (binding.protocol === protocol) return false;
     return this.mayBind(protocol, adapter);

@@ -37,6 +37,8 @@ import {
 } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { checkHeader, type HeaderRule } from '../objectHeader.ts';
+import { capabilitiesOfAttributes } from '../power/capabilities.ts';
+import { powerOf } from '../power/powerStates.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { MiniportAdapter } from './miniportAdapter.ts';
 
@@ -167,6 +169,7 @@ function setGeneral(ndis: NdisLibrary, adapter: MiniportAdapter, address: Addres
     pauseFunctions: view.SupportedPauseFunctions,
     autoNegotiationFlags: view.AutoNegotiationFlags,
   };
+  powerOf(ndis, adapter).capabilities = capabilitiesOfAttributes(ndis, adapter, address);
   return NDIS_STATUS_SUCCESS;
 }
 

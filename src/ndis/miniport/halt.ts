@@ -12,6 +12,7 @@ import { NDIS_PAUSE_NDIS_INTERNAL, NDIS_STATUS_SUCCESS } from '../generated/cons
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { endAdapterRequests } from '../oid/requestQueue.ts';
+import { deviceOf, deviceStates } from '../pnp/deviceStates.ts';
 import { releasePorts } from '../ports/ports.ts';
 import { unbindBinding } from '../protocol/unbind.ts';
 import { pauseStack } from '../stack/pauseRestart.ts';
@@ -20,13 +21,17 @@ import { releaseAdapterDevices } from './adapterDevices.ts';
 import { cancelCheckForHang } from './checkForHang.ts';
 import { adapterStates, MiniportAdapter } from './miniportAdapter.ts';
 
-/** Takes an adapter down and out of the library, whatever its state. */
-export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; readonly action: number }>(
-  'NdisHaltAdapter',
+/**
+ * Takes the stack of an adapter down: paused, unbound from the top, and halted with `action`. The adapter stays in the
+ * library, where it may be initialized again.
+ */
+export const takeDownStack = procedure<NdisLibrary, { readonly adapter: Address; readonly action: number }>(
+  'NdisTakeDownStack',
   {
     start: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null || adapter.halted) return step.done(NDIS_STATUS_SUCCESS);
+      adapter.bindRequests.length = 0;
       return step.run('unbindNext', pauseStack, ndis, {
         adapter: locals.adapter,
         reason: NDIS_PAUSE_NDIS_INTERNAL,
@@ -54,10 +59,32 @@ export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; r
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       const handlers = adapter?.miniport.handlers;
       if (adapter === null || adapter.state !== 'Paused' || handlers === null || handlers === undefined) {
-        return step.go('removeDevice');
+        return step.go('over');
       }
       apply(ndis.kernel, adapterStates, adapter, 'MiniportHaltEx', adapter.miniport.driver);
-      return step.call('removeDevice', handlers.halt, adapter.context, locals.action);
+      return step.call('over', handlers.halt, adapter.context, locals.action);
+    },
+    over: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter !== null) {
+        endAdapterRequests(ndis, adapter);
+        releasePorts(ndis, adapter);
+        adapter.bindRequests.length = 0;
+      }
+      return step.done(NDIS_STATUS_SUCCESS);
+    },
+  },
+);
+
+/** Takes an adapter down and out of the library, whatever its state: its device is removed. */
+export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; readonly action: number }>(
+  'NdisHaltAdapter',
+  {
+    start: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null || adapter.halted) return step.done(NDIS_STATUS_SUCCESS);
+      const { action } = locals;
+      return step.run('removeDevice', takeDownStack, ndis, { adapter: locals.adapter, action });
     },
     removeDevice: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
@@ -70,11 +97,9 @@ export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; r
     over: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
-      endAdapterRequests(ndis, adapter);
-      releasePorts(ndis, adapter);
       releaseAdapterDevices(ndis, adapter);
+      apply(ndis.kernel, deviceStates, deviceOf(ndis, adapter), 'IRP_MN_REMOVE_DEVICE', null);
       adapter.halted = true;
-      adapter.bindRequests.length = 0;
       inventoryOf(ndis).removeAdapter(adapter);
       return step.done(NDIS_STATUS_SUCCESS);
     },

@@ -20,9 +20,11 @@ import { NDIS_MINIPORT_INIT_PARAMETERS } from '../generated/structures/index.ts'
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
+import { restoreAddressing } from '../oid/ownRequest.ts';
 import { devicePnPEvent, powerProfileOf, sendDevicePnPEvent } from '../pnp/devicePnPEvents.ts';
+import { deviceOf, deviceStates } from '../pnp/deviceStates.ts';
 import { reconfigureStack } from '../stack/reconfigure.ts';
-import { apply } from '../stateTable.ts';
+import { apply, mayHappen } from '../stateTable.ts';
 import { scheduleCheckForHang } from './checkForHang.ts';
 import { haltAdapter } from './halt.ts';
 import { adapterStates, MiniportAdapter } from './miniportAdapter.ts';
@@ -37,7 +39,7 @@ export const initializeAdapter = procedure<NdisLibrary, { readonly adapter: Addr
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null || adapter.state !== 'Halted') return step.done(NDIS_STATUS_FAILURE);
       const { addDevice } = adapter.miniport;
-      if (addDevice === null) return step.go('initialize', NDIS_STATUS_SUCCESS);
+      if (addDevice === null || adapter.deviceAdded) return step.go('initialize', NDIS_STATUS_SUCCESS);
       adapter.addingDevice = true;
       return step.call('initialize', addDevice, adapter.handle, adapter.miniport.context);
     },
@@ -89,11 +91,23 @@ export const initializeAdapter = procedure<NdisLibrary, { readonly adapter: Addr
           action: NdisHaltDeviceInitializationFailed,
         });
       }
+      const device = deviceOf(ndis, adapter);
+      // After a sleeping state the device was never stopped.
+      if (mayHappen(deviceStates, device, 'IRP_MN_START_DEVICE')) {
+        apply(ndis.kernel, deviceStates, device, 'IRP_MN_START_DEVICE', null);
+      }
       const profile = powerProfileOf(ndis).value;
       const event = devicePnPEvent(adapter, NdisDevicePnPEventPowerProfileChanged, profile);
       return step.run('initialized', sendDevicePnPEvent, ndis, event);
     },
     initialized: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null) return step.done(NDIS_STATUS_FAILURE);
+      // Bindings that outlived the driver's halt for a sleeping state want what they wanted before.
+      if (adapter.bindings.length === 0) return step.go('bind', NDIS_STATUS_SUCCESS);
+      return step.run('bind', restoreAddressing, ndis, { adapter: locals.adapter });
+    },
+    bind: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(NDIS_STATUS_FAILURE);
       scheduleCheckForHang(ndis, adapter);

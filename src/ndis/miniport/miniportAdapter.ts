@@ -209,6 +209,10 @@ export class MiniportAdapter extends NdisObject {
   addingDevice = false;
   /** The adapter was taken down and is no more part of the library. */
   halted = false;
+  /** Its device is in D0; without power no request but that for power reaches its driver, and its stack stays paused. */
+  powered = true;
+  /** Its device is gone: nothing more is bound to it, and its stack is not restarted. */
+  removing = false;
   /** Why MiniportInitializeEx or MiniportAddDevice failed, NDIS_STATUS_SUCCESS while it did not. */
   startStatus = 0;
   /** Bindings that receive now, and the only one where there is one and it is promiscuous (dataPath/receivers.ts). */

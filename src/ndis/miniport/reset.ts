@@ -22,6 +22,7 @@ import { MiniportAdapter } from './miniportAdapter.ts';
 /** Whether the adapter is in a state in which NDIS may reset it. */
 export function mayReset(adapter: MiniportAdapter): boolean {
   const { state } = adapter;
+  if (!adapter.powered) return false;
   if (adapter.halted || adapter.miniport.handlers === null || adapter.pendingReset !== null) return false;
   return state === 'Paused' || state === 'Restarting' || state === 'Running' || state === 'Pausing';
 }

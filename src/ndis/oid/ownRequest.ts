@@ -32,7 +32,7 @@ import {
 import { bytesNeeded, REQUEST_BLOCK_SIZE, readRequest, resultBytes, writeRequest } from './requestFormat.ts';
 import { EVENT_STATUS, workOnQueue } from './requestQueue.ts';
 import { oidRequestsOf, REQUEST_QUEUE_LIMIT, type RequestPlan } from './requestRecord.ts';
-import { refuseState } from './requestRules.ts';
+import { isPowerRequest, refuseState } from './requestRules.ts';
 
 /** A request of NDIS's or the host's own, and its results. */
 export interface OwnRequestLocals {
@@ -80,7 +80,8 @@ export const requestOid = procedure<NdisLibrary, OwnRequestLocals>('NdisOwnOidRe
   start: (ndis, locals, step) => {
     const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
     if (adapter === null) return step.done(NDIS_STATUS_CLOSING);
-    const refused = refuseState(adapter);
+    // What the driver is told of power comes to it without power too.
+    const refused = isPowerRequest(locals.oid) && adapter.state !== 'Halted' ? null : refuseState(adapter);
     if (refused !== null) return step.done(refused);
     const size = REQUEST_BLOCK_SIZE + EVENT_STATUS + 8;
     locals.block = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, size, NDIS_POOL_TAG, 0);

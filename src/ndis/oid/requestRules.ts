@@ -9,7 +9,11 @@ import {
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_INVALID_PORT,
   NDIS_STATUS_INVALID_PORT_STATE,
+  NDIS_STATUS_LOW_POWER_STATE,
   NDIS_STATUS_RESET_IN_PROGRESS,
+  OID_PM_PARAMETERS,
+  OID_PNP_ENABLE_WAKE_UP,
+  OID_PNP_SET_POWER,
 } from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
@@ -40,9 +44,22 @@ export function openBinding(
   return closing ? NDIS_STATUS_CLOSING : NDIS_STATUS_FAILURE;
 }
 
+/** Requests by which NDIS tells a driver of the power state of its device. */
+const POWER_REQUESTS: ReadonlySet<number> = new Set([
+  OID_PNP_SET_POWER,
+  OID_PM_PARAMETERS,
+  OID_PNP_ENABLE_WAKE_UP,
+]);
+
+/** Whether NDIS tells a driver of power with this OID. */
+export function isPowerRequest(oid: number): boolean {
+  return POWER_REQUESTS.has(oid);
+}
+
 /** The status with which requests to an adapter fail in its present state, or null. */
 export function refuseState(adapter: MiniportAdapter): number | null {
   if (adapter.state === 'Halted' || adapter.state === 'Shutdown') return NDIS_STATUS_CLOSING;
+  if (!adapter.powered) return NDIS_STATUS_LOW_POWER_STATE;
   if (adapter.pending?.kind === 'reset') return NDIS_STATUS_RESET_IN_PROGRESS;
   return null;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Address } from '../../memory/index.ts';
+import type { QueuedDeviceRequest } from '../pnp/deviceRequests.ts';
 
 /** What is to be done to the stack of an adapter. */
 export type StackOperation =
@@ -16,6 +17,10 @@ export type StackOperation =
   /** Pauses and restarts a stack for one of its modules. */
   | { readonly kind: 'restartFilter'; readonly module: Address; readonly event: Address }
   | { readonly kind: 'halt'; readonly action: number; readonly event: Address }
+  /** A Plug and Play request to the adapter's device (pnp/deviceRequests.ts). */
+  | { readonly kind: 'device'; readonly request: QueuedDeviceRequest; readonly event: Address }
+  /** Asks for a device power state (NDIS_DEVICE_POWER_STATE), or sets it. */
+  | { readonly kind: 'power'; readonly query: boolean; readonly state: number; readonly event: Address }
   | { readonly kind: 'pause'; readonly reason: number; readonly event: Address }
   | { readonly kind: 'restart'; readonly event: Address };
 

@@ -134,6 +134,11 @@ function reportOutstanding(ndis: NdisLibrary, adapter: MiniportAdapter): void {
   );
 }
 
+/** Whether a stack may run: not without hardware, and not in a low-power state. */
+function mayRestart(adapter: MiniportAdapter): boolean {
+  return adapter.state === 'Paused' && adapter.powered && !adapter.removing;
+}
+
 interface RestartLocals {
   readonly adapter: Address;
   parameters: Address;
@@ -152,7 +157,7 @@ interface RestartLocals {
 export const restartStack = procedure<NdisLibrary, RestartLocals>('NdisRestartStack', {
   start: (ndis, locals, step) => {
     const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
-    if (adapter === null || adapter.miniport.handlers === null || adapter.state !== 'Paused') {
+    if (adapter === null || adapter.miniport.handlers === null || !mayRestart(adapter)) {
       return step.done(NDIS_STATUS_SUCCESS);
     }
     if (adapter.pauseRequired) return step.done(NDIS_STATUS_SUCCESS);

@@ -30,6 +30,8 @@ export const reconfigureStack = procedure<NdisLibrary, { readonly adapter: Addre
         adapter.bindRequests.length = 0;
         return step.done(NDIS_STATUS_SUCCESS);
       }
+      // Nothing is bound in a sleeping state; the way back to D0 ends with the bindings that wait.
+      if (!adapter.powered) return step.done(NDIS_STATUS_SUCCESS);
       const inventory = inventoryOf(ndis);
       const wanted = adapter.bindRequests.filter((protocol) => inventory.shouldBind(protocol, adapter));
       adapter.bindRequests.splice(0, adapter.bindRequests.length, ...wanted);

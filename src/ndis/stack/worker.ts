@@ -13,6 +13,8 @@ import type { NdisLibrary } from '../library.ts';
 import { haltAdapter } from '../miniport/halt.ts';
 import { initializeAdapter } from '../miniport/initialize.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import { handleDeviceRequest } from '../pnp/deviceRequests.ts';
+import { queryPower, setPower, setPowerLocals } from '../power/setPower.ts';
 import { unbindBinding } from '../protocol/unbind.ts';
 import { pauseStack, restartStack } from './pauseRestart.ts';
 import { reconfigureStack } from './reconfigure.ts';
@@ -50,6 +52,12 @@ const workOnStack = procedure<NdisLibrary, { readonly adapter: Address; event: A
           return step.run('over', restartThroughModule, ndis, { module: operation.module, adapter: 0 });
         case 'halt':
           return step.run('over', haltAdapter, ndis, { ...target, action: operation.action });
+        case 'device':
+          return step.run('over', handleDeviceRequest, ndis, { ...target, request: operation.request });
+        case 'power': {
+          const change = operation.query ? queryPower : setPower;
+          return step.run('over', change, ndis, setPowerLocals(adapter, operation.state));
+        }
         case 'pause':
           return step.run('over', pauseStack, ndis, { ...target, reason: operation.reason, parameters: 0 });
         case 'restart':
