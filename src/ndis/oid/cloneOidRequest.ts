@@ -1,4 +1,4 @@
-/** Copies of requests, which intermediate drivers send on. Implements nf-ndis-ndisallocatecloneoidrequest (ndis). */
+/** Copies of requests, which intermediate and filter drivers send on. Implements nf-ndis-ndisallocatecloneoidrequest (ndis). */
 
 import {
   type Driver,
@@ -16,12 +16,14 @@ import {
   NDIS_STATUS_SUCCESS,
 } from '../generated/constants/index.ts';
 import { NDIS_OID_REQUEST } from '../generated/structures/index.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { noteSuccessor } from './bindingRequests.ts';
 import { refuseMalformedRequest } from './requestFormat.ts';
 import { oidRequestsOf } from './requestRecord.ts';
+import { isSynchronous } from './synchronousOidRequest.ts';
 
 /** Clones in use: their pool tags by address. */
 const clonesOf = perNdis('cloned OID requests', () => new Map<Address, number>());
@@ -51,8 +53,12 @@ export const NdisAllocateCloneOidRequest = declareFunction('ndis', {
       const page = 'ndis/nf-ndis-ndisallocatecloneoidrequest';
       const { memory } = ndis;
       memory.writePointer(ClonedOidRequest, 0);
-      if (ndis.expect(SourceHandle, Binding, driver, call, page) === null)
-        return NDIS_STATUS_INVALID_PARAMETER;
+      if (sourceOf(ndis, driver, SourceHandle, call, page) === null) return NDIS_STATUS_INVALID_PARAMETER;
+      if (isSynchronous(ndis, OidRequest)) {
+        const text = `${call}: a synchronous request is not cloned; it goes on when its handler returns`;
+        ndis.kernel.report('SYNCHRONOUS_OID_CLONED', driver, text, page);
+        return NDIS_STATUS_FAILURE;
+      }
       if (refuseMalformedRequest(ndis, driver, call, OidRequest, false) !== null) return NDIS_STATUS_FAILURE;
       const { size } = NDIS_OID_REQUEST;
       const clone = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, size, PoolTag, 0);
@@ -65,6 +71,17 @@ export const NdisAllocateCloneOidRequest = declareFunction('ndis', {
       return NDIS_STATUS_SUCCESS;
     },
 });
+
+/** The binding or filter module that a driver names as the source of a clone. */
+function sourceOf(
+  ndis: NdisLibrary,
+  driver: Driver,
+  handle: Handle,
+  call: string,
+  page: string,
+): Binding | FilterModule | null {
+  return ndis.resolve(handle, FilterModule) ?? ndis.expect(handle, Binding, driver, call, page);
+}
 
 function cloneKey(clone: Address): string {
   return `cloned OID request 0x${clone.toString(16)}`;
@@ -101,17 +118,17 @@ export const NdisFreeCloneOidRequest = declareFunction('ndis', {
     (SourceHandle: Handle, Request: Pointer<NDIS_OID_REQUEST>): void => {
       const call = 'NdisFreeCloneOidRequest';
       const page = 'ndis/nf-ndis-ndisfreecloneoidrequest';
-      const binding = ndis.expect(SourceHandle, Binding, driver, call, page);
+      const source = sourceOf(ndis, driver, SourceHandle, call, page);
       const name = `0x${Request.toString(16)}`;
       if (!clonesOf(ndis).has(Request)) {
         const text = `${call}: ${name} is no cloned request; free each clone once, with the address that NdisAllocateCloneOidRequest gave`;
         ndis.kernel.report('NOT_A_CLONED_REQUEST', driver, text, page);
         return;
       }
-      if (binding !== null) {
-        for (const record of oidRequestsOf(ndis).of(binding.adapter).outstanding()) {
+      if (source !== null) {
+        for (const record of oidRequestsOf(ndis).of(source.adapter).everywhere()) {
           if (record.request !== Request) continue;
-          const text = `${call}: the clone ${name} is pending at ${binding.adapter.label}; free it in its completion function`;
+          const text = `${call}: the clone ${name} is pending at ${record.station.label}; free it in its completion function`;
           ndis.kernel.report('CLONED_REQUEST_PENDING', driver, text, page);
           return;
         }

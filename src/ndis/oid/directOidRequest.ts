@@ -1,43 +1,83 @@
 /**
- * Direct and synchronous requests: NDIS neither queues nor serializes them. Implements "Direct OID Request Interface
- * in NDIS 6.1" and "Synchronous OID request interface in NDIS 6.80" (network).
+ * Direct requests: NDIS neither queues nor serializes them. Implements "Direct OID Request Interface in NDIS 6.1"
+ * (network).
  */
 
 import { type Context, declareFunction, type Handle, type Pointer } from '../../kernel/index.ts';
+import type { Address } from '../../memory/index.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import {
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_NOT_SUPPORTED,
-  NDIS_STATUS_PENDING,
   NDIS_STATUS_RESOURCES,
 } from '../generated/constants/index.ts';
 import type { NDIS_OID_REQUEST } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
-import { oidName } from '../names.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
-import { releaseIfDrained } from '../stack/drain.ts';
 import type { NDIS_STATUS } from '../status.ts';
-import { directOids, isPrivateOid, synchronousOids } from './oidInterfaces.ts';
-import { completeFromMiniport, refuseReuse } from './oidRequest.ts';
-import {
-  asRequest,
-  clearResults,
-  limitResults,
-  readRequest,
-  refuseMalformedRequest,
-  setRequestHandle,
-  statusNow,
-} from './requestFormat.ts';
-import { settleHandler } from './requestQueue.ts';
+import { directOids, isPrivateOid } from './oidInterfaces.ts';
+import { asRequest, clearResults, readRequest, refuseMalformedRequest, statusNow } from './requestFormat.ts';
+import { cancelRequests, completeFromDriver, settleHandler } from './requestQueue.ts';
 import { DIRECT_REQUEST_LIMIT, oidRequestsOf } from './requestRecord.ts';
 import { openBinding, refusePort } from './requestRules.ts';
+import { nameSource, refuseReuse } from './submitRequest.ts';
+
+/** Takes a well-formed direct request of `source` to the next driver below, inside the call. */
+export function submitDirectRequest(
+  ndis: NdisLibrary,
+  source: Binding | FilterModule,
+  request: Address,
+  completes: boolean,
+  call: string,
+): NDIS_STATUS {
+  const { adapter } = source;
+  const registry = oidRequestsOf(ndis);
+  const module = source instanceof FilterModule ? source : null;
+  const station = registry.below(adapter, module, 'direct');
+  const below = station.module ?? adapter;
+  const handlers = station.module === null ? adapter.miniport.handlers : station.module.handlers;
+  const handler = handlers?.directOidRequest ?? null;
+  const fields = readRequest(ndis.memory, request);
+  if (handler === null || !completes) {
+    ndis.kernel.note(call, `${source.label}: a driver registered no handler for direct requests`);
+    return NDIS_STATUS_NOT_SUPPORTED;
+  }
+  if (!directOids.has(fields.oid) && !isPrivateOid(fields.oid)) return NDIS_STATUS_NOT_SUPPORTED;
+  const wrongPort = refusePort(ndis, adapter, fields.port);
+  if (wrongPort !== null) return wrongPort;
+  if (refuseReuse(ndis, source, request)) return NDIS_STATUS_FAILURE;
+  if (station.direct.size >= DIRECT_REQUEST_LIMIT) return NDIS_STATUS_RESOURCES;
+  clearResults(ndis.memory, request);
+  nameSource(ndis, source, request);
+  const record = registry.create(
+    {
+      interface: 'direct',
+      station,
+      binding: source instanceof Binding ? source : null,
+      module,
+      request,
+      plan: 'pass',
+      event: 0,
+    },
+    fields,
+  );
+  record.sent = request;
+  record.inHandler = true;
+  record.inCall = true;
+  station.direct.set(request, record);
+  const status = handler.invoke(below.context, asRequest(request));
+  const role = station.module === null ? 'MiniportDirectOidRequest' : 'FilterDirectOidRequest';
+  return settleHandler(ndis, record, statusNow(status, role, handler.driver));
+}
 
 /**
  * NdisDirectOidRequest: like NdisOidRequest, for the OIDs whose pages name the direct interface and for OIDs of a
- * vendor's own. MiniportDirectOidRequest runs inside the call, at the caller's IRQL; where it returns
+ * vendor's own. The handler of the driver below, a filter module's or MiniportDirectOidRequest, runs inside the call,
+ * at the caller's IRQL; where it returns
  * NDIS_STATUS_PENDING, ProtocolDirectOidRequestComplete gets the final status. NDIS_STATUS_NOT_SUPPORTED for other
  * OIDs, and where one of the two drivers did not register its handler. IRQL <= DISPATCH_LEVEL. At most 256 direct
- * requests are pending at one adapter; more fail with NDIS_STATUS_RESOURCES. Source: nf-ndis-ndisdirectoidrequest.
+ * requests are pending at one driver; more fail with NDIS_STATUS_RESOURCES. Source: nf-ndis-ndisdirectoidrequest.
  */
 export const NdisDirectOidRequest = declareFunction('ndis', {
   prototype: 'NDIS_STATUS NdisDirectOidRequest(NDIS_HANDLE NdisBindingHandle, PNDIS_OID_REQUEST OidRequest)',
@@ -53,38 +93,8 @@ export const NdisDirectOidRequest = declareFunction('ndis', {
       if (typeof binding === 'number') return binding;
       const malformed = refuseMalformedRequest(ndis, driver, call, OidRequest, true);
       if (malformed !== null) return malformed;
-      const { adapter } = binding;
-      const handler = adapter.miniport.handlers?.directOidRequest ?? null;
-      const fields = readRequest(ndis.memory, OidRequest);
       const complete = binding.protocol.handlers?.directOidRequestComplete ?? null;
-      if (handler === null || complete === null) {
-        ndis.kernel.note(call, `${binding.label}: a driver registered no handler for direct requests`);
-        return NDIS_STATUS_NOT_SUPPORTED;
-      }
-      if (!directOids.has(fields.oid) && !isPrivateOid(fields.oid)) return NDIS_STATUS_NOT_SUPPORTED;
-      const wrongPort = refusePort(ndis, adapter, fields.port);
-      if (wrongPort !== null) return wrongPort;
-      if (refuseReuse(ndis, binding, OidRequest)) return NDIS_STATUS_FAILURE;
-      const registry = oidRequestsOf(ndis);
-      const { direct } = registry.of(adapter);
-      if (direct.size >= DIRECT_REQUEST_LIMIT) return NDIS_STATUS_RESOURCES;
-      clearResults(ndis.memory, OidRequest);
-      setRequestHandle(ndis.memory, OidRequest, binding.handle);
-      const source = {
-        interface: 'direct',
-        adapter,
-        binding,
-        request: OidRequest,
-        plan: 'pass',
-        event: 0,
-      } as const;
-      const record = registry.create(source, fields);
-      record.sent = OidRequest;
-      record.inHandler = true;
-      record.inCall = true;
-      direct.set(OidRequest, record);
-      const status = handler.invoke(adapter.context, asRequest(OidRequest));
-      return settleHandler(ndis, record, statusNow(status, 'MiniportDirectOidRequest', handler.driver));
+      return submitDirectRequest(ndis, binding, OidRequest, complete !== null, call);
     },
 });
 
@@ -105,12 +115,7 @@ export const NdisCancelDirectOidRequest = declareFunction('ndis', {
       const page = 'ndis/nf-ndis-ndiscanceldirectoidrequest';
       const binding = ndis.expect(NdisBindingHandle, Binding, driver, 'NdisCancelDirectOidRequest', page);
       if (binding === null) return;
-      const { adapter } = binding;
-      for (const record of oidRequestsOf(ndis).of(adapter).direct.values()) {
-        if (record.binding !== binding || record.requestId !== RequestId) continue;
-        adapter.miniport.handlers?.cancelDirectOidRequest?.invoke(adapter.context, RequestId);
-        return;
-      }
+      cancelRequests(ndis, binding, 'direct', RequestId);
     },
 });
 
@@ -133,67 +138,7 @@ export const NdisMDirectOidRequestComplete = declareFunction('ndis', {
       const page = 'ndis/nf-ndis-ndismdirectoidrequestcomplete';
       const adapter = ndis.expect(MiniportAdapterHandle, MiniportAdapter, driver, call, page);
       if (adapter === null) return;
-      const record = oidRequestsOf(ndis).of(adapter).direct.get(OidRequest) ?? null;
-      completeFromMiniport(ndis, adapter, record, call, OidRequest, Status);
+      const station = oidRequestsOf(ndis).of(adapter);
+      completeFromDriver(ndis, station, 'direct', call, OidRequest, Status);
     },
 });
-
-/**
- * NdisSynchronousOidRequest: a request that is complete when the call returns, for the OIDs whose pages name the
- * synchronous interface and for OIDs of a vendor's own. MiniportSynchronousOidRequest runs inside the call, at the
- * caller's IRQL. NDIS_STATUS_NOT_SUPPORTED for other OIDs, and where the miniport driver has no handler. The request
- * may be a literal. IRQL <= DISPATCH_LEVEL. Source: nf-ndis-ndissynchronousoidrequest.
- */
-export const NdisSynchronousOidRequest = declareFunction('ndis', {
-  prototype:
-    'NDIS_STATUS NdisSynchronousOidRequest(NDIS_HANDLE NdisBindingHandle, PNDIS_OID_REQUEST OidRequest)',
-  irql: '<=DISPATCH_LEVEL',
-  waits: 'never',
-  since: '6.80',
-  page: 'ndis/nf-ndis-ndissynchronousoidrequest',
-  implement:
-    (ndis: NdisLibrary, driver) =>
-    (NdisBindingHandle: Handle, OidRequest: Pointer<NDIS_OID_REQUEST>): NDIS_STATUS => {
-      const call = 'NdisSynchronousOidRequest';
-      const binding = openBinding(ndis, driver, call, NdisBindingHandle);
-      if (typeof binding === 'number') return binding;
-      const malformed = refuseMalformedRequest(ndis, driver, call, OidRequest, false);
-      if (malformed !== null) return malformed;
-      const { adapter } = binding;
-      const { oid, port } = readRequest(ndis.memory, OidRequest);
-      const handler = adapter.miniport.handlers?.synchronousOidRequest ?? null;
-      if (handler === null) return NDIS_STATUS_NOT_SUPPORTED;
-      if (!synchronousOids.has(oid) && !isPrivateOid(oid)) return NDIS_STATUS_NOT_SUPPORTED;
-      const wrongPort = refusePort(ndis, adapter, port);
-      if (wrongPort !== null) return wrongPort;
-      clearResults(ndis.memory, OidRequest);
-      setRequestHandle(ndis.memory, OidRequest, binding.handle);
-      binding.requestsOutstanding++;
-      const value = handler.invoke(adapter.context, asRequest(OidRequest));
-      binding.requestsOutstanding--;
-      releaseIfDrained(ndis, binding);
-      const status = statusNow(value, 'MiniportSynchronousOidRequest', handler.driver);
-      return checkSynchronous(ndis, adapter, OidRequest, oid, status);
-    },
-});
-
-function checkSynchronous(
-  ndis: NdisLibrary,
-  adapter: MiniportAdapter,
-  request: number,
-  oid: number,
-  status: number,
-): number {
-  const page = 'ndis/nc-ndis-miniport_synchronous_oid_request';
-  const { driver } = adapter.miniport;
-  if (status === NDIS_STATUS_PENDING) {
-    const text = `MiniportSynchronousOidRequest returned NDIS_STATUS_PENDING for ${oidName(oid)}; it must answer before it returns`;
-    ndis.kernel.report('SYNCHRONOUS_OID_PENDING', driver, text, page);
-    return NDIS_STATUS_FAILURE;
-  }
-  if (!limitResults(ndis.memory, request)) {
-    const text = `MiniportSynchronousOidRequest answered ${oidName(oid)} with more bytes than its buffer holds`;
-    ndis.kernel.report('OID_REQUEST_INVALID_BUFFER', driver, text, page);
-  }
-  return status;
-}

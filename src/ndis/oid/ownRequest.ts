@@ -27,12 +27,12 @@ import {
   lookaheadMaximum,
   multicastUnion,
   packetFilterUnion,
-  planOf,
 } from './bindingRequests.ts';
 import { bytesNeeded, REQUEST_BLOCK_SIZE, readRequest, resultBytes, writeRequest } from './requestFormat.ts';
 import { EVENT_STATUS, workOnQueue } from './requestQueue.ts';
 import { oidRequestsOf, REQUEST_QUEUE_LIMIT, type RequestPlan } from './requestRecord.ts';
 import { isPowerRequest, refuseState } from './requestRules.ts';
+import { planAt } from './submitRequest.ts';
 
 /** A request of NDIS's or the host's own, and its results. */
 export interface OwnRequestLocals {
@@ -88,23 +88,19 @@ export const requestOid = procedure<NdisLibrary, OwnRequestLocals>('NdisOwnOidRe
     if (locals.block === 0) return step.done(NDIS_STATUS_RESOURCES);
     writeRequest(ndis.memory, locals.block, locals);
     const fields = readRequest(ndis.memory, locals.block);
-    const answered = locals.plan === '' ? answerRequest(ndis, adapter, locals.block, fields) : null;
+    const registry = oidRequestsOf(ndis);
+    const station = registry.below(adapter, null, 'regular');
+    const mayAnswer = locals.plan === '' && station.module === null;
+    const answered = mayAnswer ? answerRequest(ndis, adapter, locals.block, fields) : null;
     if (answered !== null) return step.go('over', answered);
-    const requests = oidRequestsOf(ndis).of(adapter);
-    if (requests.queue.length >= REQUEST_QUEUE_LIMIT) return step.go('over', NDIS_STATUS_RESOURCES);
+    if (station.queue.length >= REQUEST_QUEUE_LIMIT) return step.go('over', NDIS_STATUS_RESOURCES);
     const event = locals.block + REQUEST_BLOCK_SIZE;
-    const natural = planOf(fields) === 'counter' ? 'counter' : 'pass';
-    const plan = locals.plan === '' ? natural : locals.plan;
-    const source = {
-      interface: 'regular',
-      adapter,
-      binding: null,
-      request: locals.block,
-      plan,
-      event,
-    } as const;
-    requests.queue.push(oidRequestsOf(ndis).create(source, fields));
-    workOnQueue(ndis, requests);
+    // What is set as it is belongs to no binding: no union is made of it.
+    const plan = locals.plan === '' ? planAt(station, true, fields) : locals.plan;
+    const request = locals.block;
+    const source = { interface: 'regular', station, binding: null, module: null, request, plan, event } as const;
+    station.queue.push(registry.create(source, fields));
+    workOnQueue(ndis, station);
     return step.wait('completed', waitFor(event, 'OID request of NDIS'));
   },
   completed: (ndis, locals, step) =>

@@ -75,6 +75,11 @@ export function setRequestHandle(memory: KernelMemory, request: Address, handle:
   memory.writePointer(request + REQUEST_HANDLE, handle);
 }
 
+/** The handle of the driver that made a request. */
+export function requestHandle(memory: KernelMemory, request: Address): Address {
+  return memory.readPointer(request + REQUEST_HANDLE);
+}
+
 /** Sets the results of a request to nothing transferred. */
 export function clearResults(memory: KernelMemory, request: Address): void {
   if (memory.u32[(request + REQUEST_TYPE) >> 2] === NdisRequestMethod) {

@@ -1,12 +1,14 @@
 /**
- * Requests on their way: a queue for each adapter from which one regular request at a time goes to the miniport
- * driver, and the direct requests that are pending there.
- * Implements "Miniport adapter OID request serialization" (network).
+ * Requests on their way: a queue for each station from which one regular request at a time goes to its driver, and
+ * the direct requests that are pending there.
+ * Implements "Miniport adapter OID request serialization" and "Filtering OID Requests in an NDIS Filter Driver"
+ * (network).
  */
 
-import { type Driver, procedure } from '../../kernel/index.ts';
+import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { signalEvent } from '../events.ts';
+import type { FilterModule } from '../filter/filterModule.ts';
 import {
   NDIS_STATUS_BUFFER_TOO_SHORT,
   NDIS_STATUS_FAILURE,
@@ -23,28 +25,28 @@ import type { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
 import { concludeRequest, prepareRequest } from './bindingRequests.ts';
 import { asRequest, bytesNeeded, limitResults, readRequest } from './requestFormat.ts';
-import { type AdapterRequests, type OidRecord, oidRequestsOf } from './requestRecord.ts';
+import { type OidRecord, oidRequestsOf, type RequestStation } from './requestRecord.ts';
 
 /** Behind the event of a request of the library's own, in bytes: its final status. */
 export const EVENT_STATUS = 24;
 
 /**
- * Hands a record to the miniport driver and settles what its handler returned. The value is the status, or
+ * Hands a record to the driver at its station and settles what its handler returned. The value is the status, or
  * NDIS_STATUS_PENDING when it comes, or came, through a completion.
  */
-export const handOverRequest = procedure<NdisLibrary, { readonly record: number }>('MiniportOidRequest', {
+export const handOverRequest = procedure<NdisLibrary, { readonly record: number }>('NdisHandOverOidRequest', {
   start: (ndis, locals, step) => {
     const record = oidRequestsOf(ndis).records.get(locals.record);
     if (record === undefined) return step.done(NDIS_STATUS_FAILURE);
-    const { miniport } = record.adapter;
+    const { module, adapter } = record.station;
     record.inHandler = true;
     const answered = prepareRequest(ndis, record);
-    const handler = miniport.handlers?.oidRequest;
-    if (answered !== null || handler === undefined) {
+    const handler = (module === null ? adapter.miniport.handlers : module.handlers)?.oidRequest ?? null;
+    if (answered !== null || handler === null) {
       record.inHandler = false;
       return step.done(finishRequest(ndis, record, answered ?? NDIS_STATUS_NOT_SUPPORTED));
     }
-    return step.call('returned', handler, record.adapter.context, record.sent);
+    return step.call('returned', handler, (module ?? adapter).context, record.sent);
   },
   returned: (ndis, locals, step, status) => {
     const record = oidRequestsOf(ndis).records.get(locals.record);
@@ -52,16 +54,16 @@ export const handOverRequest = procedure<NdisLibrary, { readonly record: number 
   },
 });
 
-/** A handler of the miniport driver returned `status` for a record. */
+/** The handler of the driver at its station returned `status` for a record. */
 export function settleHandler(ndis: NdisLibrary, record: OidRecord, status: number): number {
   record.inHandler = false;
   if (record.complete) {
     if (status !== NDIS_STATUS_PENDING) {
       ndis.kernel.report(
         'OID_REQUEST_COMPLETED_TWICE',
-        record.adapter.miniport.driver,
+        record.station.driver,
         `${describe(ndis, record)} was completed, and then its handler returned 0x${status.toString(16)}; return NDIS_STATUS_PENDING for a request that is completed by a call`,
-        'ndis/nc-ndis-miniport_oid_request',
+        record.station.module === null ? 'ndis/nc-ndis-miniport_oid_request' : 'ndis/nc-ndis-filter_oid_request',
       );
     }
     leave(ndis, record);
@@ -72,8 +74,8 @@ export function settleHandler(ndis: NdisLibrary, record: OidRecord, status: numb
   return NDIS_STATUS_PENDING;
 }
 
-/** The thread that takes one queued request after the other to the miniport driver. */
-const workOnRequests = procedure<NdisLibrary, { readonly adapter: Address; record: number }>(
+/** The thread that takes one queued request after the other to the driver at a station. */
+const workOnRequests = procedure<NdisLibrary, { readonly station: number; record: number }>(
   'NdisOidRequestQueue',
   {
     start: (ndis, locals, step) => {
@@ -82,11 +84,11 @@ const workOnRequests = procedure<NdisLibrary, { readonly adapter: Address; recor
       return step.run('next', handOverRequest, ndis, { record: record.id });
     },
     next: (ndis, locals, step) => {
-      const requests = workers(ndis).get(locals.adapter);
-      const record = requests === undefined ? null : takeNext(requests);
+      const station = workers(ndis).get(locals.station);
+      const record = station === undefined ? null : takeNext(station);
       if (record === null) {
-        if (requests !== undefined) requests.working = false;
-        workers(ndis).delete(locals.adapter);
+        if (station !== undefined) station.working = false;
+        workers(ndis).delete(locals.station);
         return step.done(NDIS_STATUS_SUCCESS);
       }
       locals.record = record.id;
@@ -95,25 +97,24 @@ const workOnRequests = procedure<NdisLibrary, { readonly adapter: Address; recor
   },
 );
 
-/** Queues that a thread works on, by adapter handle. */
-const workers = perNdis('OID workers', () => new Map<Address, AdapterRequests>());
+/** Stations on whose queue a thread works, by number. */
+const workers = perNdis('OID workers', () => new Map<number, RequestStation>());
 
-function takeNext(requests: AdapterRequests): OidRecord | null {
-  if (requests.active !== null) return null;
-  requests.active = requests.queue.shift() ?? null;
-  return requests.active;
+function takeNext(station: RequestStation): OidRecord | null {
+  if (station.active !== null) return null;
+  station.active = station.queue.shift() ?? null;
+  return station.active;
 }
 
 /** Starts a thread of the library for the queue where one is needed. */
-export function workOnQueue(ndis: NdisLibrary, requests: AdapterRequests): void {
-  if (requests.working) return;
-  const record = takeNext(requests);
+export function workOnQueue(ndis: NdisLibrary, station: RequestStation): void {
+  if (station.working) return;
+  const record = takeNext(station);
   if (record === null) return;
-  requests.working = true;
-  const { handle } = requests.adapter;
-  workers(ndis).set(handle, requests);
+  station.working = true;
+  workers(ndis).set(station.id, station);
   ndis.kernel.scheduler.createThread('NDIS OID requests', workOnRequests, ndis, {
-    adapter: handle,
+    station: station.id,
     record: record.id,
   });
 }
@@ -126,7 +127,7 @@ export function finishRequest(ndis: NdisLibrary, record: OidRecord, status: numb
   record.complete = true;
   record.status = concludeRequest(ndis, record, checkResults(ndis, record, status));
   const answeredInCall = record.inCall && !record.inHandler;
-  oidRequestsOf(ndis).of(record.adapter).direct.delete(record.sent);
+  record.station.direct.delete(record.sent);
   if (!record.inHandler) leave(ndis, record);
   if (!answeredInCall) notify(ndis, record);
   if (record.binding !== null) {
@@ -136,14 +137,20 @@ export function finishRequest(ndis: NdisLibrary, record: OidRecord, status: numb
   return answeredInCall ? record.status : NDIS_STATUS_PENDING;
 }
 
-/** The record is over: the next one may go to the miniport driver. */
+/** The record is over: the next one may go to the driver. */
 function leave(ndis: NdisLibrary, record: OidRecord): void {
-  const registry = oidRequestsOf(ndis);
-  registry.records.delete(record.id);
-  const requests = registry.of(record.adapter);
-  if (requests.active !== record) return;
-  requests.active = null;
-  workOnQueue(ndis, requests);
+  const { station } = record;
+  oidRequestsOf(ndis).records.delete(record.id);
+  if (station.active === record) {
+    station.active = null;
+    workOnQueue(ndis, station);
+  }
+  releaseStation(ndis, station);
+}
+
+/** Wakes who waits until the driver at a station has no request. */
+export function releaseStation(ndis: NdisLibrary, station: RequestStation): void {
+  if (station.drainEvent !== 0 && station.drained) signalEvent(ndis.kernel, station.drainEvent);
 }
 
 function notify(ndis: NdisLibrary, record: OidRecord): void {
@@ -151,15 +158,17 @@ function notify(ndis: NdisLibrary, record: OidRecord): void {
     ndis.memory.u32[(record.event + EVENT_STATUS) >> 2] = record.status;
     signalEvent(ndis.kernel, record.event);
   }
-  const handlers = record.binding?.protocol.handlers ?? null;
-  if (record.binding === null || handlers === null) return;
+  const origin = record.binding ?? record.module;
+  const handlers = record.binding?.protocol.handlers ?? record.module?.handlers ?? null;
+  // A module that is detached is not called any more.
+  if (origin === null || origin.handle === 0 || handlers === null) return;
   const callback =
     record.interface === 'regular' ? handlers.oidRequestComplete : handlers.directOidRequestComplete;
-  callback?.invoke(record.binding.context, asRequest(record.request), record.status);
+  callback?.invoke(origin.context, asRequest(record.request), record.status);
 }
 
 function checkResults(ndis: NdisLibrary, record: OidRecord, status: number): number {
-  const { driver } = record.adapter.miniport;
+  const { driver } = record.station;
   if (record.sent === 0) return status;
   if (status === NDIS_STATUS_SUCCESS && !limitResults(ndis.memory, record.sent)) {
     ndis.kernel.report(
@@ -184,29 +193,41 @@ function checkResults(ndis: NdisLibrary, record: OidRecord, status: number): num
 /** How findings name a request. */
 export function describe(ndis: NdisLibrary, record: OidRecord): string {
   const { oid } = readRequest(ndis.memory, record.sent === 0 ? record.request : record.sent);
-  const source = record.binding === null ? 'NDIS' : record.binding.protocol.label;
-  return `the ${record.interface} request for ${oidName(oid)} of ${source} to ${record.adapter.label}`;
+  const source = record.binding?.protocol.label ?? record.module?.label ?? 'NDIS';
+  return `the ${record.interface} request for ${oidName(oid)} of ${source} to ${record.station.label}`;
 }
 
 /**
- * Completes what is queued of `binding` (null: of anyone), with the given identifier (null: any), without the
- * miniport driver.
+ * Cancels the requests of a binding or module that have this identifier: what waits is completed with
+ * NDIS_STATUS_REQUEST_ABORTED; the driver that has one is asked to complete it.
  */
-export function abortQueued(
+export function cancelRequests(
   ndis: NdisLibrary,
-  adapter: MiniportAdapter,
-  binding: Binding | null,
-  requestId: Address | null,
+  source: Binding | FilterModule,
+  kind: OidRecord['interface'],
+  requestId: Address,
 ): void {
-  const { queue } = oidRequestsOf(ndis).of(adapter);
-  for (const record of queue.slice()) {
-    if (binding !== null && record.binding !== binding) continue;
-    if (requestId !== null && record.requestId !== requestId) continue;
-    // A completion function that ran in this loop may have taken the record off the queue.
-    const index = queue.indexOf(record);
-    if (index < 0) continue;
-    queue.splice(index, 1);
-    finishRequest(ndis, record, NDIS_STATUS_REQUEST_ABORTED);
+  const told = new Set<RequestStation>();
+  for (const record of oidRequestsOf(ndis).of(source.adapter).everywhere()) {
+    if (record.binding !== source && record.module !== source) continue;
+    // A completion function that ran in this loop may have ended the record.
+    if (record.complete || record.interface !== kind || record.requestId !== requestId) continue;
+    const { module } = record.station;
+    const index = record.station.queue.indexOf(record);
+    if (index >= 0) {
+      record.station.queue.splice(index, 1);
+      finishRequest(ndis, record, NDIS_STATUS_REQUEST_ABORTED);
+      continue;
+    }
+    // One call cancels all that a driver has of this identifier.
+    if (told.has(record.station)) continue;
+    told.add(record.station);
+    const { miniport, context } = source.adapter;
+    const handlers = module === null ? miniport.handlers : module.handlers;
+    const handler = kind === 'regular' ? handlers?.cancelOidRequest : handlers?.cancelDirectOidRequest;
+    if (handler !== null && handler !== undefined) handler.invoke(module?.context ?? context, requestId);
+    // A filter driver that does not cancel leaves it to the driver that it passed the request to.
+    else if (module !== null) cancelRequests(ndis, module, kind, requestId);
   }
 }
 
@@ -221,25 +242,65 @@ export function endAdapterRequests(ndis: NdisLibrary, adapter: MiniportAdapter):
 
 /**
  * Completes what `binding` (null: anyone) still has at an adapter with NDIS_STATUS_REQUEST_ABORTED, because the
- * miniport driver does not: what that driver holds is reported. For who has waited long enough for a binding to drain.
+ * drivers below do not: what they hold is reported. For who has waited long enough for a binding to drain.
  */
 export function abandonRequests(ndis: NdisLibrary, adapter: MiniportAdapter, binding: Binding | null): void {
-  const requests = oidRequestsOf(ndis).of(adapter);
-  for (const record of requests.outstanding()) {
+  for (const station of oidRequestsOf(ndis).of(adapter).stations()) abandonStation(ndis, station, binding);
+}
+
+/** The same for one station. */
+export function abandonStation(ndis: NdisLibrary, station: RequestStation, binding: Binding | null): void {
+  for (const record of station.outstanding()) {
     // A completion function that ran in this loop may have ended the record.
     if (record.complete || (binding !== null && record.binding !== binding)) continue;
-    if (record.sent !== 0) reportNeverCompleted(ndis, record, adapter.miniport.driver);
-    const index = requests.queue.indexOf(record);
-    if (index >= 0) requests.queue.splice(index, 1);
+    if (record.sent !== 0) reportNeverCompleted(ndis, record);
+    const index = station.queue.indexOf(record);
+    if (index >= 0) station.queue.splice(index, 1);
     finishRequest(ndis, record, NDIS_STATUS_REQUEST_ABORTED);
   }
 }
 
-function reportNeverCompleted(ndis: NdisLibrary, record: OidRecord, driver: Driver): void {
+function reportNeverCompleted(ndis: NdisLibrary, record: OidRecord): void {
+  const { module, driver } = record.station;
+  const last = module === null ? 'MiniportHaltEx' : 'FilterDetach';
   ndis.kernel.report(
     'OID_REQUEST_NEVER_COMPLETED',
     driver,
-    `${describe(ndis, record)} is pending and was never completed; complete it before MiniportHaltEx returns`,
-    'ndis/nf-ndis-ndismoidrequestcomplete',
+    `${describe(ndis, record)} is pending and was never completed; complete it before ${last} returns`,
+    module === null ? 'ndis/nf-ndis-ndismoidrequestcomplete' : 'ndis/nf-ndis-ndisfoidrequestcomplete',
   );
+}
+
+/** A driver completes the request that is at `request` at its station; the wrong ones are findings. */
+export function completeFromDriver(
+  ndis: NdisLibrary,
+  station: RequestStation,
+  kind: OidRecord['interface'],
+  call: string,
+  request: Address,
+  status: number,
+): void {
+  const page = `ndis/nf-ndis-${call.toLowerCase()}`;
+  const candidate = kind === 'regular' ? station.active : (station.direct.get(request) ?? null);
+  const record = candidate?.sent === request && !candidate.complete ? candidate : null;
+  if (record === null) {
+    ndis.kernel.report(
+      'OID_REQUEST_NOT_PENDING',
+      station.driver,
+      `${call}: 0x${request.toString(16)} is no request that is pending at ${station.label}; complete each request once, with the pointer that the handler got. Windows would stop with bug check 0x7C (0x26)`,
+      page,
+    );
+    return;
+  }
+  if (status >>> 0 === NDIS_STATUS_PENDING) {
+    ndis.kernel.report(
+      'OID_COMPLETED_WITH_PENDING',
+      station.driver,
+      `${call}: ${describe(ndis, record)} was completed with NDIS_STATUS_PENDING, which is no final status; it is taken as NDIS_STATUS_FAILURE`,
+      page,
+    );
+    finishRequest(ndis, record, NDIS_STATUS_FAILURE);
+    return;
+  }
+  finishRequest(ndis, record, status >>> 0);
 }

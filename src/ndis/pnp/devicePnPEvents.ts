@@ -1,11 +1,13 @@
 /**
- * Device events on their way down: to MiniportDevicePnPEventNotify.
- * Implements nc-ndis-miniport_device_pnp_event_notify and ns-ndis-_net_device_pnp_event (ndis).
+ * Device events on their way down: through the filter modules, each deciding whether it passes them on, to
+ * MiniportDevicePnPEventNotify. Implements "Filter Module PnP Event Notifications" (network),
+ * nc-ndis-miniport_device_pnp_event_notify and ns-ndis-_net_device_pnp_event (ndis).
  */
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { NDIS_STATUS_SUCCESS, NdisPowerProfileAcOnLine } from '../generated/constants/index.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
@@ -48,6 +50,7 @@ export const sendDevicePnPEvent = procedure<NdisLibrary, DevicePnPEventLocals>('
     locals.notification = allocateDeviceEvent(ndis, locals.event, locals.buffer, length);
     return step.run('over', passDeviceEvent, ndis, {
       adapter: locals.adapter,
+      from: 0,
       notification: locals.notification,
     });
   },
@@ -58,15 +61,23 @@ export const sendDevicePnPEvent = procedure<NdisLibrary, DevicePnPEventLocals>('
   },
 });
 
-/** Takes a device event that is in memory down to the miniport driver. */
+/** Takes a device event that is in memory down to the next driver below `from`, 0 standing for the top. */
 export const passDeviceEvent = procedure<
   NdisLibrary,
-  { readonly adapter: Address; readonly notification: Address }
+  { readonly adapter: Address; readonly from: Address; readonly notification: Address }
 >('NdisPassDevicePnPEvent', {
   start: (ndis, locals, step) => {
     const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
-    const handler = adapter?.miniport.handlers?.devicePnPEventNotify;
-    if (adapter === null || handler === undefined) return step.done(NDIS_STATUS_SUCCESS);
+    if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+    const { filters } = adapter;
+    const from = ndis.resolve(locals.from, FilterModule);
+    for (let i = from === null ? 0 : filters.indexOf(from) + 1; i < filters.length; i++) {
+      const notify = filters[i].handlers?.devicePnPEventNotify ?? null;
+      // The module passes the event on itself.
+      if (notify !== null) return step.call('over', notify, filters[i].context, locals.notification);
+    }
+    const handler = adapter.miniport.handlers?.devicePnPEventNotify;
+    if (handler === undefined) return step.done(NDIS_STATUS_SUCCESS);
     return step.call('over', handler, adapter.context, locals.notification);
   },
   over: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),

@@ -16,6 +16,7 @@ import {
   NetEventReconfigure,
   NetEventSetPower,
 } from '../generated/constants/index.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import type { NdisLibrary } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
@@ -29,8 +30,8 @@ const PAGE = 'ndis/nc-ndis-protocol_net_pnp_event';
 /** An event that NDIS sends, and what is kept of it. */
 export interface NetPnPEventLocals {
   /**
-   * Handle of who gets it: an adapter stands for its filter modules and every open binding, a binding for itself, a
-   * protocol for ProtocolNetPnPEvent with a NULL context.
+   * Handle of who gets it: an adapter stands for its filter modules and every open binding, a binding or a
+   * module for itself, a protocol for ProtocolNetPnPEvent with a NULL context.
    */
   readonly target: Address;
   /** NetEventXxx. */
@@ -58,8 +59,8 @@ export function isQueryEvent(event: number): boolean {
 
 /**
  * Sends an event and waits until everyone completed it. The value is NDIS_STATUS_SUCCESS, or for NetEventQueryPower
- * and NetEventQueryRemoveDevice the first refusal, after which nobody else is asked; for one binding or a protocol it
- * is what that driver answered. Run it at PASSIVE_LEVEL.
+ * and NetEventQueryRemoveDevice the first refusal, after which nobody else is asked; for one binding, module or
+ * protocol it is what that driver answered. Run it at PASSIVE_LEVEL.
  */
 export const sendNetPnPEvent = procedure<NdisLibrary, NetPnPEventLocals>('NdisSendNetPnPEvent', {
   start: (ndis, locals, step) => {
@@ -68,6 +69,12 @@ export const sendNetPnPEvent = procedure<NdisLibrary, NetPnPEventLocals>('NdisSe
     const { notification } = locals;
     const adapter = ndis.resolve(target, MiniportAdapter);
     if (adapter !== null) return step.run('over', propagateEvent, ndis, eventFrom(adapter, notification));
+    const module = ndis.resolve(target, FilterModule);
+    if (module !== null) {
+      const handler = module.handlers?.netPnPEvent ?? null;
+      if (handler === null) return step.go('over', NDIS_STATUS_SUCCESS);
+      return step.call('over', handler, module.context, notification);
+    }
     return step.run('answered', notifyProtocol, ndis, { target, notification });
   },
   answered: (ndis, locals, step, status) => {
@@ -84,19 +91,40 @@ export const sendNetPnPEvent = procedure<NdisLibrary, NetPnPEventLocals>('NdisSe
 export interface PropagateLocals {
   readonly adapter: Address;
   readonly notification: Address;
+  /** Handle of the filter module that passes the event on; 0 where it begins at the miniport. */
+  readonly from: Address;
   /** Open bindings when the event reached them; null before. */
   bindings: readonly Address[] | null;
   next: number;
 }
 
-/** The locals of `propagateEvent` for an event that begins at the miniport. */
-export function eventFrom(adapter: MiniportAdapter, notification: Address): PropagateLocals {
-  return { adapter: adapter.handle, notification, bindings: null, next: 0 };
+/** The locals of `propagateEvent` for an event that begins at the miniport, or that a module passes on. */
+export function eventFrom(
+  source: MiniportAdapter | FilterModule,
+  notification: Address,
+): PropagateLocals {
+  const module = source instanceof FilterModule ? source : null;
+  const { handle } = module?.adapter ?? source;
+  return { adapter: handle, notification, from: module?.handle ?? 0, bindings: null, next: 0 };
 }
 
 /** Takes an event that is in memory up the stack; the value is as of `sendNetPnPEvent`. */
 export const propagateEvent = procedure<NdisLibrary, PropagateLocals>('NdisPropagateNetPnPEvent', {
   start: (ndis, locals, step) => {
+    const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+    if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+    const module = moduleAbove(adapter, ndis.resolve(locals.from, FilterModule));
+    const handler = module?.handlers?.netPnPEvent ?? null;
+    // What the module answers is the answer: it passes the event on itself.
+    if (module !== null && handler !== null)
+      return step.call('filtered', handler, module.context, locals.notification);
+    return step.go('bindings');
+  },
+  filtered: (ndis, locals, step, result) => {
+    const queries = isQueryEvent(eventCode(ndis, locals.notification));
+    return step.done(queries ? result >>> 0 : NDIS_STATUS_SUCCESS);
+  },
+  bindings: (ndis, locals, step) => {
     const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
     if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
     locals.bindings ??= adapter.bindings
@@ -112,9 +140,18 @@ export const propagateEvent = procedure<NdisLibrary, PropagateLocals>('NdisPropa
     judgeAnswer(ndis, locals.bindings?.[locals.next] ?? 0, event, status);
     locals.next++;
     if (isQueryEvent(event) && status !== NDIS_STATUS_SUCCESS) return step.done(status);
-    return step.go('start');
+    return step.go('bindings');
   },
 });
+
+/** The next module above `from`, or from the miniport where it is null, that handles these events. */
+function moduleAbove(adapter: MiniportAdapter, from: FilterModule | null): FilterModule | null {
+  const { filters } = adapter;
+  for (let i = (from === null ? filters.length : filters.indexOf(from)) - 1; i >= 0; i--) {
+    if ((filters[i].handlers?.netPnPEvent ?? null) !== null) return filters[i];
+  }
+  return null;
+}
 
 /** Looks at what a protocol answered to an event that it may not refuse. */
 function judgeAnswer(ndis: NdisLibrary, target: Address, event: number, status: number): void {

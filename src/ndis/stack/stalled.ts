@@ -12,7 +12,7 @@ import { NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS } from '../generated/constants
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
-import { abandonRequests } from '../oid/requestQueue.ts';
+import { abandonStation } from '../oid/requestQueue.ts';
 import { oidRequestsOf } from '../oid/requestRecord.ts';
 import { completeStalledEvents } from '../pnp/netPnPEvent.ts';
 import type { Binding, OperationContext } from '../protocol/protocolDriver.ts';
@@ -45,10 +45,12 @@ function never(ndis: NdisLibrary, driver: Driver, text: string, page: string): v
 function stalledRequests(ndis: NdisLibrary): number {
   let count = 0;
   for (const adapter of inventoryOf(ndis).adapters) {
-    const outstanding = [...oidRequestsOf(ndis).of(adapter).outstanding()].length;
-    if (outstanding === 0) continue;
-    count += outstanding;
-    abandonRequests(ndis, adapter, null);
+    // The lowest driver first: those above may only be waiting for it.
+    const stations = oidRequestsOf(ndis).of(adapter).stations();
+    const station = stations.find((candidate) => candidate.outstanding().length > 0);
+    if (station === undefined) continue;
+    count += station.outstanding().length;
+    abandonStation(ndis, station, null);
   }
   return count;
 }

@@ -1,6 +1,6 @@
 /**
- * Status indications: from miniport drivers and from NDIS, up to the protocol drivers that are bound.
- * Implements nf-ndis-ndismindicatestatusex and ns-ndis-_ndis_status_indication (ndis).
+ * Status indications: from miniport drivers, filter modules and NDIS, up through the modules above to the protocol
+ * drivers that are bound. Implements nf-ndis-ndismindicatestatusex, nf-ndis-ndisfindicatestatus and ns-ndis-_ndis_status_indication (ndis).
  */
 
 import { type Driver, declareFunction, type Handle, type Pointer, poolOf } from '../../kernel/index.ts';
@@ -14,6 +14,7 @@ import {
   NDIS_STATUS_OPER_STATUS,
 } from '../generated/constants/index.ts';
 import { NDIS_STATUS_INDICATION } from '../generated/structures/index.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { statusName } from '../names.ts';
@@ -43,7 +44,8 @@ const headerRule: HeaderRule = {
  * inside the call, at the caller's IRQL, or of one binding where DestinationHandle names it. NDIS keeps the link state
  * of NDIS_STATUS_LINK_STATE, answers queries from it, and adds NDIS_STATUS_OPER_STATUS where the operational state
  * changes. May be called from when the registration attributes are set until MiniportHaltEx returns. An indication
- * that is wrong is a finding and is not passed on. IRQL <= DISPATCH_LEVEL. Source: nf-ndis-ndismindicatestatusex.
+ * that is wrong is a finding and is not passed on; filter modules see it first. IRQL <= DISPATCH_LEVEL.
+ * Source: nf-ndis-ndismindicatestatusex.
  */
 export const NdisMIndicateStatusEx = declareFunction('ndis', {
   prototype:
@@ -59,10 +61,10 @@ export const NdisMIndicateStatusEx = declareFunction('ndis', {
       const call = 'NdisMIndicateStatusEx';
       const adapter = ndis.expect(MiniportAdapterHandle, MiniportAdapter, driver, call, page);
       if (adapter === null || !mayIndicate(ndis, driver, adapter)) return;
-      if (!goodIndication(ndis, driver, adapter, StatusIndication)) return;
+      if (!goodIndication(ndis, driver, call, adapter, StatusIndication)) return;
       const before = operationalStatus(adapter);
       keepState(ndis, adapter, StatusIndication);
-      deliver(ndis, adapter, StatusIndication);
+      deliver(ndis, adapter, null, StatusIndication);
       const after = operationalStatus(adapter);
       if (after.status !== before.status || after.flags !== before.flags) {
         indicateStatus(ndis, adapter, NDIS_STATUS_OPER_STATUS, writeOperationalState(after));
@@ -90,18 +92,21 @@ function mayIndicate(ndis: NdisLibrary, driver: Driver, adapter: MiniportAdapter
 function goodIndication(
   ndis: NdisLibrary,
   driver: Driver,
-  adapter: MiniportAdapter,
+  call: string,
+  indicator: MiniportAdapter | FilterModule,
   address: Address,
 ): boolean {
   const { memory } = ndis;
+  const module = indicator instanceof FilterModule ? indicator : null;
+  const adapter = indicator instanceof FilterModule ? indicator.adapter : indicator;
   const wrong = (text: string): false => {
-    ndis.kernel.report('BAD_STATUS_INDICATION', driver, `NdisMIndicateStatusEx: ${text}`, PAGE);
+    ndis.kernel.report('BAD_STATUS_INDICATION', driver, `${call}: ${text}`, PAGE);
     return false;
   };
   if ((address & 7) !== 0 || address + NDIS_STATUS_INDICATION.size > memory.size) {
     return wrong('the NDIS_STATUS_INDICATION is not aligned to 8 bytes or lies outside of memory');
   }
-  if (checkHeader(ndis, driver, 'NdisMIndicateStatusEx', address, headerRule) === null) {
+  if (checkHeader(ndis, driver, call, address, headerRule) === null) {
     return wrong('the NDIS_STATUS_INDICATION has a wrong header');
   }
   const status = memory.u32[(address + at.StatusCode) >> 2];
@@ -109,10 +114,12 @@ function goodIndication(
   const size = memory.u32[(address + at.StatusBufferSize) >> 2];
   const port = memory.u32[(address + at.PortNumber) >> 2];
   const name = statusName(status);
-  if (memory.readPointer(address + at.SourceHandle) !== adapter.handle) {
-    return wrong(
-      `${name} has a SourceHandle that is not the handle of ${adapter.label}; set it to MiniportAdapterHandle`,
-    );
+  const source = memory.readPointer(address + at.SourceHandle);
+  // A module passes on what others indicated, with their handle in it.
+  const passedOn = module !== null && isOfStack(ndis, adapter, source);
+  if (source !== indicator.handle && !passedOn) {
+    const handle = module === null ? 'MiniportAdapterHandle' : 'NdisFilterHandle';
+    return wrong(`${name} has a SourceHandle that is not the handle of ${indicator.label}; set it to ${handle}`);
   }
   if (size > 0 && (buffer < FIRST_MAPPED_ADDRESS || buffer + size > memory.size)) {
     return wrong(
@@ -123,16 +130,24 @@ function goodIndication(
     return wrong(`${name} comes from port ${port} of ${adapter.label}, which is not active`);
   }
   const destination = memory.readPointer(address + at.DestinationHandle);
-  if (destination !== 0 && !adapter.bindings.some((binding) => binding.handle === destination)) {
+  const isBinding = adapter.bindings.some((binding) => binding.handle === destination);
+  if (destination !== 0 && !isBinding && !isOfStack(ndis, adapter, destination)) {
     return wrong(
-      `${name} has a DestinationHandle that is no binding to ${adapter.label}; set it to RequestHandle of the request`,
+      `${name} has a DestinationHandle that is no binding to ${adapter.label} and none of its filter modules; set it to RequestHandle of the request`,
     );
   }
   if (destination !== 0 && memory.readPointer(address + at.RequestId) === 0) {
     return wrong(`${name} has a DestinationHandle but no RequestId; set both from the request`);
   }
+  // What NDIS indicates itself a module may pass on.
+  if (source === adapter.handle && module !== null) return true;
   const text = wrongStatus(memory, status, buffer, size, port);
   return text === null ? true : wrong(`${name} ${text}`);
+}
+
+/** Whether a handle is that of an adapter or of a module above it. */
+function isOfStack(ndis: NdisLibrary, adapter: MiniportAdapter, handle: Handle): boolean {
+  return handle === adapter.handle || ndis.resolve(handle, FilterModule)?.adapter === adapter;
 }
 
 /** Keeps the link state that an indication brings. */
@@ -143,18 +158,67 @@ function keepState(ndis: NdisLibrary, adapter: MiniportAdapter, indication: Addr
   adapter.link = readLinkState(memory, memory.readPointer(indication + at.StatusBuffer));
 }
 
-/** Calls ProtocolStatusEx of each open binding, or of the one that the indication is for. */
-function deliver(ndis: NdisLibrary, adapter: MiniportAdapter, indication: Address): void {
+/**
+ * Takes an indication up: to the next filter module above `from` (null: the miniport) that handles statuses, which
+ * passes it on itself, else to each open binding, or to the one driver that it is for.
+ */
+function deliver(
+  ndis: NdisLibrary,
+  adapter: MiniportAdapter,
+  from: FilterModule | null,
+  indication: Address,
+): void {
+  // `invoke` takes the address: the edge of the callback makes the view.
+  const view = indication as unknown as NDIS_STATUS_INDICATION;
   const destination = ndis.memory.readPointer(indication + at.DestinationHandle);
+  // What answers a request of a module is for nobody above it.
+  if (destination !== 0 && destination === from?.handle) return;
+  const { filters } = adapter;
+  for (let i = (from === null ? filters.length : filters.indexOf(from)) - 1; i >= 0; i--) {
+    const handler = filters[i].handlers?.status ?? null;
+    if (handler !== null) return handler.invoke(filters[i].context, view);
+    if (destination !== 0 && destination === filters[i].handle) return;
+  }
   for (const binding of adapter.bindings.slice()) {
     // A handler that ran in this loop may have closed the binding.
     if (binding.openState !== 'open') continue;
     if (destination !== 0 && binding.handle !== destination) continue;
-    // `invoke` takes the address: the edge of the callback makes the view.
-    const view = indication as unknown as NDIS_STATUS_INDICATION;
     binding.protocol.handlers?.status?.invoke(binding.context, view);
   }
 }
+
+/**
+ * NdisFIndicateStatus: passes an indication on to the drivers above a module, or makes one, whose SourceHandle is then
+ * NdisFilterHandle. Their functions run inside the call, at the caller's IRQL. From when NdisFSetAttributes returned
+ * until FilterDetach returns. An indication that is wrong is a finding and is not passed on. IRQL <= DISPATCH_LEVEL.
+ * Source: nf-ndis-ndisfindicatestatus.
+ */
+export const NdisFIndicateStatus = declareFunction('ndis', {
+  prototype:
+    'VOID NdisFIndicateStatus(NDIS_HANDLE NdisFilterHandle, PNDIS_STATUS_INDICATION StatusIndication)',
+  irql: '<=DISPATCH_LEVEL',
+  waits: 'never',
+  since: '6.0',
+  page: 'ndis/nf-ndis-ndisfindicatestatus',
+  implement:
+    (ndis: NdisLibrary, driver) =>
+    (NdisFilterHandle: Handle, StatusIndication: Pointer<NDIS_STATUS_INDICATION>): void => {
+      const page = 'ndis/nf-ndis-ndisfindicatestatus';
+      const call = 'NdisFIndicateStatus';
+      // In FilterDetach the module counts as detached and may still indicate.
+      const module =
+        ndis.resolve(NdisFilterHandle, FilterModule) ??
+        ndis.expect(NdisFilterHandle, FilterModule, driver, call, page);
+      if (module === null) return;
+      if (!module.attributesSet) {
+        const text = `${call} was called for ${module.label} before its attributes were set; call NdisFSetAttributes first`;
+        ndis.kernel.report('STATUS_BEFORE_ATTRIBUTES', driver, text, page);
+        return;
+      }
+      if (!goodIndication(ndis, driver, call, module, StatusIndication)) return;
+      deliver(ndis, module.adapter, module, StatusIndication);
+    },
+});
 
 /**
  * Indicates a status of NDIS's own to every open binding of an adapter: NDIS_STATUS_RESET_START, for example. Nothing
@@ -183,6 +247,6 @@ export function indicateStatus(
   memory.u32[(block + at.StatusBufferSize) >> 2] = contents.length;
   memory.writePointer(block + at.StatusBuffer, contents.length === 0 ? 0 : block + size);
   memory.u8.set(contents, block + size);
-  deliver(ndis, adapter, block);
+  deliver(ndis, adapter, null, block);
   pool.free(block, NDIS_POOL_TAG);
 }
