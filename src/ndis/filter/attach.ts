@@ -20,6 +20,7 @@ import {
   NDIS_STATUS_PENDING,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
+  NetEventFilterPreDetach,
 } from '../generated/constants/index.ts';
 import type { NDIS_FILTER_ATTRIBUTES } from '../generated/structures/index.ts';
 import { addProxyInterface, interfacesOf } from '../interface/networkInterface.ts';
@@ -28,6 +29,8 @@ import type { NdisLibrary } from '../library.ts';
 import { netLuidIndexOf } from '../miniport/createAdapter.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { checkHeader, type HeaderRule } from '../objectHeader.ts';
+import { drainModule, endModuleRequests } from '../oid/moduleRequests.ts';
+import { netPnPEvent, sendNetPnPEvent } from '../pnp/netPnPEvents.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { allocateAttachParameters, freeAttachParameters } from './attachParameters.ts';
 import { FilterDriver } from './filterDriver.ts';
@@ -160,14 +163,23 @@ export const detachModule = procedure<NdisLibrary, { readonly module: Address }>
   start: (ndis, locals, step) => {
     const module = ndis.resolve(locals.module, FilterModule);
     if (module === null) return step.done(NDIS_STATUS_SUCCESS);
-    const { handlers } = module;
-    if (handlers === null || module.state !== 'Paused') return step.go('detached');
+    if (module.handlers === null || module.state !== 'Paused') return step.go('detached');
+    // Requests and indications still pass: the driver may clean up what FilterDetach no more can.
+    return step.run('announced', sendNetPnPEvent, ndis, netPnPEvent(module, NetEventFilterPreDetach));
+  },
+  announced: (ndis, locals, step) => step.run('drained', drainModule, ndis, { module: locals.module }),
+  drained: (ndis, locals, step) => {
+    const module = ndis.resolve(locals.module, FilterModule);
+    const handlers = module?.handlers ?? null;
+    if (module === null || handlers === null || module.state !== 'Paused') return step.go('detached');
     changeModule(ndis.kernel, module, 'FilterDetach');
     return step.call('detached', handlers.detach, module.context);
   },
   detached: (ndis, locals, step) => {
     const module = ndis.resolve(locals.module, FilterModule);
-    if (module !== null) forgetModule(ndis, module);
+    if (module === null) return step.done(NDIS_STATUS_SUCCESS);
+    endModuleRequests(ndis, module);
+    forgetModule(ndis, module);
     return step.done(NDIS_STATUS_SUCCESS);
   },
 });

@@ -9,6 +9,7 @@ import {
   poolOf,
 } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import {
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_INVALID_PARAMETER,
@@ -16,7 +17,6 @@ import {
   NDIS_STATUS_SUCCESS,
 } from '../generated/constants/index.ts';
 import { NDIS_OID_REQUEST } from '../generated/structures/index.ts';
-import { FilterModule } from '../filter/filterModule.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import type { NDIS_STATUS } from '../status.ts';

@@ -58,7 +58,8 @@ function acceptRequest(
   const module = requestingModule(ndis, driver, call, handle);
   if (typeof module === 'number') return module;
   const malformed = refuseMalformedRequest(ndis, driver, call, request, lasting);
-  if (malformed !== null) return malformed === NDIS_STATUS_FAILURE ? NDIS_STATUS_INVALID_PARAMETER : malformed;
+  if (malformed !== null)
+    return malformed === NDIS_STATUS_FAILURE ? NDIS_STATUS_INVALID_PARAMETER : malformed;
   if (!isSynchronous(ndis, request)) return module;
   ndis.kernel.report(
     'SYNCHRONOUS_OID_PASSED_ON',
@@ -84,16 +85,18 @@ export const NdisFOidRequest = declareFunction('ndis', {
   page: 'ndis/nf-ndis-ndisfoidrequest',
   implement:
     (ndis: NdisLibrary, driver) =>
-    (
-      NdisFilterHandle: Handle,
-      OidRequest: Pointer<NDIS_OID_REQUEST>,
-    ): NDIS_STATUS | Promise<NDIS_STATUS> => {
+    (NdisFilterHandle: Handle, OidRequest: Pointer<NDIS_OID_REQUEST>): NDIS_STATUS | Promise<NDIS_STATUS> => {
       const call = 'NdisFOidRequest';
       const module = acceptRequest(ndis, driver, call, NdisFilterHandle, OidRequest, true);
       if (typeof module === 'number') return module;
       if ((module.handlers?.oidRequestComplete ?? null) === null) {
         const text = `${call}: ${module.label} has no FilterOidRequestComplete, which a driver that makes requests needs`;
-        ndis.kernel.report('OID_COMPLETION_MISSING', driver, text, 'ndis/nc-ndis-filter_oid_request_complete');
+        ndis.kernel.report(
+          'OID_COMPLETION_MISSING',
+          driver,
+          text,
+          'ndis/nc-ndis-filter_oid_request_complete',
+        );
         return NDIS_STATUS_NOT_SUPPORTED;
       }
       return submitRequest(ndis, module, OidRequest);

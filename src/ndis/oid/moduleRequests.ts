@@ -11,7 +11,7 @@ import { NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { answerRequest } from './answers.ts';
 import { readRequest } from './requestFormat.ts';
-import { describe, finishRequest, workOnQueue } from './requestQueue.ts';
+import { abandonStation, describe, finishRequest, workOnQueue } from './requestQueue.ts';
 import { oidRequestsOf, type RequestStation } from './requestRecord.ts';
 import { planAt } from './submitRequest.ts';
 
@@ -55,9 +55,14 @@ function moveQueued(ndis: NdisLibrary, station: RequestStation, module: FilterMo
   workOnQueue(ndis, next);
 }
 
-/** FilterDetach returned: what the module itself asked for and never waited for is a finding. */
+/**
+ * FilterDetach returned, or the driver is gone: what the module has is completed for it, and what it asked for itself
+ * and never waited for is a finding.
+ */
 export function endModuleRequests(ndis: NdisLibrary, module: FilterModule): void {
   const requests = oidRequestsOf(ndis).of(module.adapter);
+  const station = requests.modules.get(module);
+  if (station !== undefined) abandonStation(ndis, station, null);
   for (const record of requests.everywhere()) {
     if (record.module !== module) continue;
     ndis.kernel.report(

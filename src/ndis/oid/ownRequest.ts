@@ -22,12 +22,7 @@ import { NDIS_STATISTICS_INFO } from '../generated/structures/index.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { answerRequest } from './answers.ts';
-import {
-  filterForMiniport,
-  lookaheadMaximum,
-  multicastUnion,
-  packetFilterUnion,
-} from './bindingRequests.ts';
+import { filterForMiniport, lookaheadMaximum, multicastUnion, packetFilterUnion } from './bindingRequests.ts';
 import { bytesNeeded, REQUEST_BLOCK_SIZE, readRequest, resultBytes, writeRequest } from './requestFormat.ts';
 import { EVENT_STATUS, workOnQueue } from './requestQueue.ts';
 import { oidRequestsOf, REQUEST_QUEUE_LIMIT, type RequestPlan } from './requestRecord.ts';
@@ -98,7 +93,15 @@ export const requestOid = procedure<NdisLibrary, OwnRequestLocals>('NdisOwnOidRe
     // What is set as it is belongs to no binding: no union is made of it.
     const plan = locals.plan === '' ? planAt(station, true, fields) : locals.plan;
     const request = locals.block;
-    const source = { interface: 'regular', station, binding: null, module: null, request, plan, event } as const;
+    const source = {
+      interface: 'regular',
+      station,
+      binding: null,
+      module: null,
+      request,
+      plan,
+      event,
+    } as const;
     station.queue.push(registry.create(source, fields));
     workOnQueue(ndis, station);
     return step.wait('completed', waitFor(event, 'OID request of NDIS'));

@@ -63,7 +63,9 @@ export function settleHandler(ndis: NdisLibrary, record: OidRecord, status: numb
         'OID_REQUEST_COMPLETED_TWICE',
         record.station.driver,
         `${describe(ndis, record)} was completed, and then its handler returned 0x${status.toString(16)}; return NDIS_STATUS_PENDING for a request that is completed by a call`,
-        record.station.module === null ? 'ndis/nc-ndis-miniport_oid_request' : 'ndis/nc-ndis-filter_oid_request',
+        record.station.module === null
+          ? 'ndis/nc-ndis-miniport_oid_request'
+          : 'ndis/nc-ndis-filter_oid_request',
       );
     }
     leave(ndis, record);
@@ -207,25 +209,30 @@ export function cancelRequests(
   kind: OidRecord['interface'],
   requestId: Address,
 ): void {
-  const told = new Set<RequestStation>();
-  for (const record of oidRequestsOf(ndis).of(source.adapter).everywhere()) {
-    if (record.binding !== source && record.module !== source) continue;
-    // A completion function that ran in this loop may have ended the record.
-    if (record.complete || record.interface !== kind || record.requestId !== requestId) continue;
-    const { module } = record.station;
+  const wanted = oidRequestsOf(ndis)
+    .of(source.adapter)
+    .everywhere()
+    .filter(
+      (record) =>
+        (record.binding === source || record.module === source) &&
+        record.interface === kind &&
+        record.requestId === requestId,
+    );
+  for (const record of wanted) {
     const index = record.station.queue.indexOf(record);
-    if (index >= 0) {
-      record.station.queue.splice(index, 1);
-      finishRequest(ndis, record, NDIS_STATUS_REQUEST_ABORTED);
-      continue;
-    }
-    // One call cancels all that a driver has of this identifier.
-    if (told.has(record.station)) continue;
-    told.add(record.station);
-    const { miniport, context } = source.adapter;
+    // A completion function that ran in this loop may have taken the record off the queue.
+    if (index < 0) continue;
+    record.station.queue.splice(index, 1);
+    finishRequest(ndis, record, NDIS_STATUS_REQUEST_ABORTED);
+  }
+  // One call cancels all that a driver has of this identifier.
+  const holders = new Set(wanted.filter((record) => !record.complete).map((record) => record.station));
+  for (const { module } of holders) {
+    const { miniport } = source.adapter;
     const handlers = module === null ? miniport.handlers : module.handlers;
     const handler = kind === 'regular' ? handlers?.cancelOidRequest : handlers?.cancelDirectOidRequest;
-    if (handler !== null && handler !== undefined) handler.invoke(module?.context ?? context, requestId);
+    if (handler !== null && handler !== undefined)
+      handler.invoke((module ?? source.adapter).context, requestId);
     // A filter driver that does not cancel leaves it to the driver that it passed the request to.
     else if (module !== null) cancelRequests(ndis, module, kind, requestId);
   }

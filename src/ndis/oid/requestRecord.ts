@@ -169,11 +169,7 @@ export class OidRequests {
   }
 
   /** The next station below a module, or from the top where it is null; a module without a handler is none. */
-  below(
-    adapter: MiniportAdapter,
-    above: FilterModule | null,
-    kind: 'regular' | 'direct',
-  ): RequestStation {
+  below(adapter: MiniportAdapter, above: FilterModule | null, kind: 'regular' | 'direct'): RequestStation {
     const { filters } = adapter;
     for (let i = above === null ? 0 : filters.indexOf(above) + 1; i < filters.length; i++) {
       if ((filters[i].handlers?.[HANDLERS[kind]] ?? null) === null) continue;

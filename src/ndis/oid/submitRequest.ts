@@ -6,15 +6,30 @@
 import { PASSIVE_LEVEL } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { FilterModule } from '../filter/filterModule.ts';
-import { NDIS_STATUS_FAILURE, NDIS_STATUS_PENDING, NDIS_STATUS_RESOURCES } from '../generated/constants/index.ts';
+import {
+  NDIS_STATUS_FAILURE,
+  NDIS_STATUS_PENDING,
+  NDIS_STATUS_RESOURCES,
+} from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { answerRequest } from './answers.ts';
 import { planOf, refuseContents } from './bindingRequests.ts';
-import { clearResults, type RequestFields, readRequest, requestHandle, setRequestHandle } from './requestFormat.ts';
+import {
+  clearResults,
+  type RequestFields,
+  readRequest,
+  requestHandle,
+  setRequestHandle,
+} from './requestFormat.ts';
 import { describe, handOverRequest, workOnQueue } from './requestQueue.ts';
-import { oidRequestsOf, REQUEST_QUEUE_LIMIT, type RequestPlan, type RequestStation } from './requestRecord.ts';
+import {
+  oidRequestsOf,
+  REQUEST_QUEUE_LIMIT,
+  type RequestPlan,
+  type RequestStation,
+} from './requestRecord.ts';
 import { refusePort } from './requestRules.ts';
 
 /**

@@ -75,7 +75,9 @@ export function runSynchronousRequest(
 }
 
 function hasHandler({ handlers }: FilterModule): boolean {
-  return handlers !== null && (handlers.synchronousOidRequest ?? handlers.synchronousOidRequestComplete) !== null;
+  return (
+    handlers !== null && (handlers.synchronousOidRequest ?? handlers.synchronousOidRequestComplete) !== null
+  );
 }
 
 /** Asks the modules from the top down until one completes the request, then the others upwards. */
@@ -102,7 +104,12 @@ function throughModules(
     const issue = handlers?.synchronousOidRequest ?? null;
     if (issue === null) continue;
     const returned = issue.invoke(context, asRequest(request), contextAt(passed));
-    status = finalStatus(ndis, modules[passed], oid, statusNow(returned, 'FilterSynchronousOidRequest', issue.driver));
+    status = finalStatus(
+      ndis,
+      modules[passed],
+      oid,
+      statusNow(returned, 'FilterSynchronousOidRequest', issue.driver),
+    );
   }
   if (status === NDIS_STATUS_SUCCESS) status = askMiniport(ndis, adapter, request, oid);
   else passed--;

@@ -6,8 +6,8 @@
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
-import { NDIS_STATUS_SUCCESS, NdisPowerProfileAcOnLine } from '../generated/constants/index.ts';
 import { FilterModule } from '../filter/filterModule.ts';
+import { NDIS_STATUS_SUCCESS, NdisPowerProfileAcOnLine } from '../generated/constants/index.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';

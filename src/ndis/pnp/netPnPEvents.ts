@@ -7,6 +7,7 @@
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import {
   NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_SUCCESS,
@@ -16,7 +17,6 @@ import {
   NetEventReconfigure,
   NetEventSetPower,
 } from '../generated/constants/index.ts';
-import { FilterModule } from '../filter/filterModule.ts';
 import type { NdisLibrary } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
@@ -99,10 +99,7 @@ export interface PropagateLocals {
 }
 
 /** The locals of `propagateEvent` for an event that begins at the miniport, or that a module passes on. */
-export function eventFrom(
-  source: MiniportAdapter | FilterModule,
-  notification: Address,
-): PropagateLocals {
+export function eventFrom(source: MiniportAdapter | FilterModule, notification: Address): PropagateLocals {
   const module = source instanceof FilterModule ? source : null;
   const { handle } = module?.adapter ?? source;
   return { adapter: handle, notification, from: module?.handle ?? 0, bindings: null, next: 0 };

@@ -6,6 +6,7 @@
 import { type Driver, declareFunction, type Handle, type Pointer, poolOf } from '../../kernel/index.ts';
 import { type Address, FIRST_MAPPED_ADDRESS, poolType } from '../../memory/index.ts';
 import { NDIS_POOL_TAG } from '../events.ts';
+import { FilterModule } from '../filter/filterModule.ts';
 import {
   NDIS_OBJECT_TYPE_STATUS_INDICATION,
   NDIS_SIZEOF_STATUS_INDICATION_REVISION_1,
@@ -14,7 +15,6 @@ import {
   NDIS_STATUS_OPER_STATUS,
 } from '../generated/constants/index.ts';
 import { NDIS_STATUS_INDICATION } from '../generated/structures/index.ts';
-import { FilterModule } from '../filter/filterModule.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { statusName } from '../names.ts';
@@ -119,7 +119,9 @@ function goodIndication(
   const passedOn = module !== null && isOfStack(ndis, adapter, source);
   if (source !== indicator.handle && !passedOn) {
     const handle = module === null ? 'MiniportAdapterHandle' : 'NdisFilterHandle';
-    return wrong(`${name} has a SourceHandle that is not the handle of ${indicator.label}; set it to ${handle}`);
+    return wrong(
+      `${name} has a SourceHandle that is not the handle of ${indicator.label}; set it to ${handle}`,
+    );
   }
   if (size > 0 && (buffer < FIRST_MAPPED_ADDRESS || buffer + size > memory.size)) {
     return wrong(
