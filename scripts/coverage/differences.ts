@@ -13,6 +13,7 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   },
   FILTER_SYNCHRONOUS_OID_REQUEST: { page: 'the reference keeps this callback on a page of functions (nf-)' },
   FILTER_SYNCHRONOUS_OID_REQUEST_COMPLETE: { page: 'as above' },
+  NdisFSynchronousOidRequest: { parameters: 'the page leaves out that it takes a pointer' },
   NET_BUFFER_LIST_NBL_FLAGS: { returns: 'the page calls the macro VOID; it is an expression of the flags' },
   NET_BUFFER_LIST_STATUS: { returns: 'the status is what the list holds, not the outcome of the macro' },
   NdisProcessorNumberToIndex: {

@@ -16,10 +16,10 @@ import type { NDIS_OID_REQUEST } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { submitDirectRequest } from './directOidRequest.ts';
-import { refuseMalformedRequest } from './requestFormat.ts';
+import { readRequest, refuseMalformedRequest } from './requestFormat.ts';
 import { cancelRequests, completeFromDriver } from './requestQueue.ts';
 import { oidRequestsOf } from './requestRecord.ts';
-import { refuseState } from './requestRules.ts';
+import { isPowerRequest, refuseState } from './requestRules.ts';
 import { submitRequest } from './submitRequest.ts';
 import { isSynchronous, runSynchronousRequest } from './synchronousOidRequest.ts';
 
@@ -36,7 +36,7 @@ function requestingModule(
   if (module === null) {
     return ndis.memory.objects.isStale(handle) ? NDIS_STATUS_CLOSING : NDIS_STATUS_FAILURE;
   }
-  if (module.state !== 'Attaching') return refuseState(module.adapter) ?? module;
+  if (module.state !== 'Attaching') return module;
   ndis.kernel.report(
     'OID_REQUEST_WHILE_ATTACHING',
     driver,
@@ -60,6 +60,10 @@ function acceptRequest(
   const malformed = refuseMalformedRequest(ndis, driver, call, request, lasting);
   if (malformed !== null)
     return malformed === NDIS_STATUS_FAILURE ? NDIS_STATUS_INVALID_PARAMETER : malformed;
+  // What a driver is told of power comes to it without power too.
+  const { oid } = readRequest(ndis.memory, request);
+  const refused = isPowerRequest(oid) ? null : refuseState(module.adapter);
+  if (refused !== null) return refused;
   if (!isSynchronous(ndis, request)) return module;
   ndis.kernel.report(
     'SYNCHRONOUS_OID_PASSED_ON',

@@ -131,7 +131,7 @@ export const updatePacketFilter = procedure<NdisLibrary, { readonly adapter: Add
       for (const binding of requests.multicastRepeats.keys()) {
         if (binding.openState !== 'open') requests.multicastRepeats.delete(binding);
       }
-      const busy = requests.active !== null || requests.queue.length > 0;
+      const busy = requests.everywhere().length > 0;
       const union = filterForMiniport(adapter, packetFilterUnion(adapter, null, 0));
       if (!busy && union === adapter.packetFilter) return step.go('multicast', NDIS_STATUS_SUCCESS);
       return step.run('multicast', requestOid, ndis, unionRequest(adapter, 'packetFilter'));
@@ -141,7 +141,7 @@ export const updatePacketFilter = procedure<NdisLibrary, { readonly adapter: Add
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(locals.status);
       const requests = oidRequestsOf(ndis).of(adapter);
-      const busy = requests.active !== null || requests.queue.length > 0;
+      const busy = requests.everywhere().length > 0;
       const union = multicastUnion(adapter, null, new Uint8Array(0));
       if (!busy && union.length === requests.multicastList.length) {
         return step.go('lookahead', NDIS_STATUS_SUCCESS);
