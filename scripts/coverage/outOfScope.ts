@@ -42,6 +42,7 @@ export const GROUPS_DUE: ReadonlySet<string> = new Set([
   'strings-misc',
   'task-offload',
   'network-interface',
+  'rss-processor',
 ]);
 
 /** The issue that brings a group. */
@@ -53,7 +54,6 @@ export const PLANNED_GROUPS: Readonly<Record<string, number>> = {
   'condis-mcm': 4,
   'condis-miniport': 4,
   'pnp-power': 4,
-  'rss-processor': 4,
   hardware: 4,
 };
 

@@ -131,6 +131,7 @@ export class Clock {
   /** Told when code let time pass: devices act at their times. */
   passed: (() => void) | null = null;
   #now = 0;
+  #idle = 0;
   #host: HostClock | null = null;
   #hostOffset = 0;
 
@@ -144,6 +145,11 @@ export class Clock {
   /** The time without advancing it: for traces and for the scheduler. */
   get now(): number {
     return this.#now;
+  }
+
+  /** The time that passed while something ran, on any processor. */
+  get busy(): number {
+    return this.#now - this.#idle;
   }
 
   /** System time in units of 100 ns since 1601. */
@@ -160,12 +166,12 @@ export class Clock {
 
   /** Jumps to `due` if it lies ahead; only virtual time can jump. Returns whether it did. */
   jumpTo(due: number): boolean {
-    if (this.#host !== null) {
-      this.#followHost();
-      return this.#now >= due;
-    }
-    if (due > this.#now) this.#now = due;
-    return true;
+    const before = this.#now;
+    if (this.#host !== null) this.#followHost();
+    else if (due > this.#now) this.#now = due;
+    // Only who has nothing to run jumps.
+    this.#idle += this.#now - before;
+    return this.#host === null || this.#now >= due;
   }
 
   /** Follows `host` from now on; null returns to virtual time. Time never goes back. */

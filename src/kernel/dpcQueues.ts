@@ -17,8 +17,9 @@ const DPC_CHAIN_LIMIT = 1_000_000;
 export const DPC_WATCHDOG_VIOLATION = 0x133;
 
 export class DpcQueues {
-  /** The processor that runs now. */
-  current: Processor;
+  #current: Processor;
+  /** Busy time of the machine when `#current` began to run. */
+  #began = 0;
   readonly #kernel: Kernel;
   readonly #processors: readonly Processor[];
   /** Machine time when the chain of DPCs that the watchdog counts began. */
@@ -27,7 +28,26 @@ export class DpcQueues {
   constructor(kernel: Kernel, processors: readonly Processor[]) {
     this.#kernel = kernel;
     this.#processors = processors;
-    this.current = processors[0];
+    this.#current = processors[0];
+  }
+
+  /** The processor that runs now. */
+  get current(): Processor {
+    return this.#current;
+  }
+
+  set current(next: Processor) {
+    if (next === this.#current) return;
+    const { busy } = this.#kernel.clock;
+    this.#current.busyTime += busy - this.#began;
+    this.#began = busy;
+    this.#current = next;
+  }
+
+  /** How long a processor ran, in units of 100 ns. */
+  busyTime(processor: Processor): number {
+    const running = processor === this.#current ? this.#kernel.clock.busy - this.#began : 0;
+    return processor.busyTime + running;
   }
 
   /**

@@ -69,6 +69,7 @@ export class Scheduler {
       spinLocksHeld: 0,
       dpcActive: false,
       dpcChain: 0,
+      busyTime: 0,
     }));
     this.dpcs = new DpcQueues(kernel, this.processors);
     this.waits = new WaitTable(kernel, (thread, status) => this.#makeReady(thread, status));

@@ -75,4 +75,6 @@ export interface Processor {
   dpcActive: boolean;
   /** DPCs run here since a thread ran or time went on, for the watchdog. */
   dpcChain: number;
+  /** How long it ran until another processor ran last, in units of 100 ns. */
+  busyTime: number;
 }

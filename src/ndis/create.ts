@@ -4,6 +4,7 @@ import type { Kernel } from '../kernel/index.ts';
 import { attachDriverLife } from './driverLife.ts';
 import { NdisLibrary, type NdisOptions } from './library.ts';
 import { attachShutdown } from './miniport/shutdown.ts';
+import { attachReceiveScaling } from './receiveScaling/parameters.ts';
 import { reserveOf } from './reserve.ts';
 import { attachStackWorker } from './stack/worker.ts';
 
@@ -14,5 +15,6 @@ export function createNdis(kernel: Kernel, options: NdisOptions = {}): NdisLibra
   attachStackWorker(ndis);
   attachDriverLife(ndis);
   attachShutdown(ndis);
+  attachReceiveScaling(ndis);
   return ndis;
 }

@@ -14,6 +14,8 @@ export * from './miniport/reset.ts';
 export * from './miniport/instanceName.ts';
 export * from './miniport/adapterDevices.ts';
 export * from './processors/processors.ts';
+export * from './processors/processorInformation.ts';
+export * from './receiveScaling/hashMacros.ts';
 export * from './miniport/remove.ts';
 export * from './optionalHandlers/optionalHandlers.ts';
 export * from './intermediate/intermediate.ts';

@@ -91,6 +91,8 @@ export * from './status/linkState.ts';
 export * from './status.ts';
 export * from './taskOffload/listMacros.ts';
 export * from './interface/index.ts';
+export * from './receiveScaling/index.ts';
+export * from './oid/oidRules.ts';
 export * from './sync/index.ts';
 export * from './configuration/index.ts';
 export * from './strings/index.ts';

@@ -76,7 +76,10 @@ export interface OidStack {
 export async function createOidStack(
   options: KernelOptions = {},
   protocolCount = 1,
-  changes: { readonly miniport?: object; readonly protocol?: object } = {},
+  changes: {
+    readonly miniport?: object | ((m: TestMiniport, t: TestNdis) => object);
+    readonly protocol?: object;
+  } = {},
 ): Promise<OidStack> {
   const t = createTestNdis(options);
   const m = createTestMiniport(t);
@@ -100,7 +103,7 @@ export async function createOidStack(
     CancelOidRequestHandler: (_context: unknown, id: unknown) => on.cancel(id),
     DirectOidRequestHandler: (_context: unknown, request: NDIS_OID_REQUEST) => on.direct(request),
     CancelDirectOidRequestHandler: (_context: unknown, id: unknown) => on.cancelDirect(id),
-    ...changes.miniport,
+    ...(typeof changes.miniport === 'function' ? changes.miniport(m, t) : changes.miniport),
   });
   if (status !== 0) throw new Error(`the miniport did not register: 0x${status.toString(16)}`);
   for (const [index, p] of protocols.entries()) {

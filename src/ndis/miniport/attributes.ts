@@ -39,6 +39,7 @@ import type { NdisLibrary } from '../library.ts';
 import { checkHeader, type HeaderRule } from '../objectHeader.ts';
 import { capabilitiesOfAttributes } from '../power/capabilities.ts';
 import { powerOf } from '../power/powerStates.ts';
+import { readReceiveScaleCapabilities } from '../receiveScaling/capabilities.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { MiniportAdapter } from './miniportAdapter.ts';
 
@@ -161,6 +162,7 @@ function setGeneral(ndis: NdisLibrary, adapter: MiniportAdapter, address: Addres
     supportedOids: [...ndis.memory.u32.subarray(first, first + count)],
     autoNegotiationFlags: view.AutoNegotiationFlags,
   };
+  adapter.receiveScaleCapabilities = readReceiveScaleCapabilities(ndis, view.RecvScaleCapabilities);
   adapter.link = {
     mediaConnectState: view.MediaConnectState,
     mediaDuplexState: view.MediaDuplexState,

@@ -142,6 +142,8 @@ export class MiniportAdapter extends NdisObject {
   context: unknown = 0;
   registration: RegistrationAttributes | null = null;
   general: GeneralAttributes | null = null;
+  /** The NDIS_RECEIVE_SCALE_CAPABILITIES of its general attributes; null for an adapter that cannot scale receives. */
+  receiveScaleCapabilities: Uint8Array | null = null;
   /** Attributes of other kinds by NDIS object type: copies of what the driver handed over. */
   readonly otherAttributes = new Map<number, Uint8Array>();
   link: LinkState = {

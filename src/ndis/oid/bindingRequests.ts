@@ -31,6 +31,7 @@ import type { NdisLibrary } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { changeRepeats, indexOfAddress, repeatsOf, unionOfAddresses } from './multicast.ts';
+import { oidRulesOf } from './oidRules.ts';
 import {
   isQuery,
   REQUEST_BLOCK_SIZE,
@@ -184,8 +185,11 @@ function word(bytes: Uint8Array): number {
 export function prepareRequest(ndis: NdisLibrary, record: OidRecord): number | null {
   const { adapter, binding } = record;
   if (record.plan === 'pass') {
-    record.sent = record.request;
-    return null;
+    const fields = readRequest(ndis.memory, record.request);
+    const rule = fields.type === NdisRequestSetInformation ? oidRulesOf(ndis).get(fields.oid) : undefined;
+    const refused = rule?.check(ndis, adapter, record.request, fields) ?? null;
+    if (refused === null) record.sent = record.request;
+    return refused;
   }
   if (record.plan === 'counter') {
     const contents = new Uint8Array(NDIS_STATISTICS_INFO.size);
@@ -244,8 +248,14 @@ function changedList(requests: AdapterRequests, record: OidRecord, given: Uint8A
  * what was sent. Returns the status for who asked.
  */
 export function concludeRequest(ndis: NdisLibrary, record: OidRecord, status: number): number {
-  if (record.plan === 'pass') return status;
   const { memory } = ndis;
+  if (record.plan === 'pass') {
+    if (status !== NDIS_STATUS_SUCCESS || record.sent === 0) return status;
+    const fields = readRequest(memory, record.request);
+    if (fields.type === NdisRequestSetInformation)
+      oidRulesOf(ndis).get(fields.oid)?.changed(ndis, record.adapter, fields);
+    return status;
+  }
   const { sent } = record;
   const fields = readRequest(memory, record.request);
   if (status === NDIS_STATUS_SUCCESS) {
