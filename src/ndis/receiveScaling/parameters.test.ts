@@ -81,9 +81,23 @@ function scaling(given: Scaling): number[] {
   const { type = NDIS_OBJECT_TYPE_RSS_PARAMETERS, revision = NDIS_RECEIVE_SCALE_PARAMETERS_REVISION_2 } =
     given;
   return [
-    ...[type, revision, ...half(SIZE), ...half(flags), ...half(0), ...word(hash)],
-    ...[...half(table.length), 0, 0, ...word(given.tableOffset ?? SIZE)],
-    ...[...half(key.length), 0, 0, ...word(SIZE + table.length), ...word(0), ...word(0), ...word(0)],
+    type,
+    revision,
+    ...half(SIZE),
+    ...half(flags),
+    ...half(0),
+    ...word(hash),
+    ...half(table.length),
+    0,
+    0,
+    ...word(given.tableOffset ?? SIZE),
+    ...half(key.length),
+    0,
+    0,
+    ...word(SIZE + table.length),
+    ...word(0),
+    ...word(0),
+    ...word(0),
     ...table,
     ...key,
   ];
@@ -207,8 +221,16 @@ describe('OID_GEN_RECEIVE_SCALE_PARAMETERS (network/oid-gen-receive-scale-parame
 describe('OID_GEN_RECEIVE_HASH (network/oid-gen-receive-hash)', () => {
   const size = NDIS_RECEIVE_HASH_PARAMETERS.size;
   const parameters = (flags: number, key: readonly number[] = KEY, offset = size): number[] => [
-    ...[NDIS_OBJECT_TYPE_DEFAULT, 1, ...half(size), ...word(flags), ...word(TCP4)],
-    ...[...half(key.length), 0, 0, ...word(offset), ...key],
+    NDIS_OBJECT_TYPE_DEFAULT,
+    1,
+    ...half(size),
+    ...word(flags),
+    ...word(TCP4),
+    ...half(key.length),
+    0,
+    0,
+    ...word(offset),
+    ...key,
   ];
 
   test('NDIS answers a query with what holds; a wrong key is refused', async () => {
