@@ -28,6 +28,8 @@ export class Inventory {
   mayAttach: (filter: FilterDriver, adapter: MiniportAdapter) => boolean = () => true;
   /** Name of a mandatory filter of this adapter that is configured and not registered, or null. */
   awaitedFilter: (adapter: MiniportAdapter) => string | null = () => null;
+  /** Adapters for the devices that were there before their driver registered. The machine sets it; by default none. */
+  claimDevices: (miniport: MiniportDriver) => readonly MiniportAdapter[] = () => [];
   /** Starts the thread that works on an adapter's operations. Set when the library is put together. */
   startWork: (adapter: MiniportAdapter) => void = () => {};
 

@@ -38,6 +38,8 @@ export interface DriverLocals {
 /** What a concern above wants to do in the life of a driver. Each runs on the thread that loads or unloads. */
 export interface DriverLifeHook {
   readonly name: string;
+  /** DriverEntry returned: may report, and replace the status where the driver cannot stay. */
+  readonly entryReturned?: (driver: Driver, status: NTSTATUS) => NTSTATUS;
   /** DriverEntry failed: takes back what the driver registered; may call the driver. */
   readonly entryFailed?: Procedure<Kernel, DriverLocals>;
   /** Before the driver's Unload is called. */
@@ -121,7 +123,9 @@ export const loadDriverProcedure = procedure<Kernel, LoadLocals>('LoadDriver', {
   },
   entered: (kernel, locals, step, result) => {
     const driver = kernel.drivers[locals.driver];
-    locals.status = judgeEntry(kernel, driver, result >>> 0);
+    let status: NTSTATUS = result >>> 0;
+    for (const hook of driverLifeOf(kernel).hooks) status = hook.entryReturned?.(driver, status) ?? status;
+    locals.status = judgeEntry(kernel, driver, status);
     if (NT_SUCCESS(locals.status)) {
       changeState(kernel, driver, 'loaded');
       return step.done(STATUS_SUCCESS);

@@ -56,6 +56,8 @@ export interface MiniportHandlers {
 /** A registered miniport driver. Its handle is what NdisMRegisterMiniportDriver gave. */
 export class MiniportDriver extends NdisObject {
   readonly driver: Driver;
+  /** 6, or less for a driver behind translations (legacy/miniport). */
+  majorVersion = 6;
   readonly minorVersion: number;
   /** Flags of the characteristics. */
   readonly flags: number;

@@ -117,7 +117,10 @@ const ANSWERS: ReadonlyMap<number, OidAnswer> = new Map<number, OidAnswer>([
   [OID_GEN_MAXIMUM_FRAME_SIZE, general((attributes) => words(attributes.mtuSize))],
   [OID_GEN_MAXIMUM_LOOKAHEAD, general((attributes) => words(attributes.lookaheadSize))],
   [OID_GEN_MAC_OPTIONS, general((attributes) => words(attributes.macOptions))],
-  [OID_GEN_DRIVER_VERSION, (_ndis, adapter) => Uint8Array.of(adapter.miniport.minorVersion, 6)],
+  [
+    OID_GEN_DRIVER_VERSION,
+    (_ndis, { miniport }) => Uint8Array.of(miniport.minorVersion, miniport.majorVersion),
+  ],
   [OID_GEN_LINK_SPEED, (_ndis, adapter) => words(oldLinkSpeed(adapter))],
   [OID_GEN_LINK_SPEED_EX, (_ndis, adapter) => quads(adapter.link.xmitLinkSpeed, adapter.link.rcvLinkSpeed)],
   [OID_GEN_LINK_STATE, (_ndis, adapter) => writeLinkState(adapter.link)],

@@ -10,6 +10,7 @@ import { type NdisLibrary, perNdis } from '../../library.ts';
 import type { MiniportAdapter } from '../../miniport/miniportAdapter.ts';
 import type { ADAPTER_SHUTDOWN_HANDLER } from './callbacks.ts';
 import type { LegacyDriver, LegacyHandlers } from './legacyDriver.ts';
+import { type Scratch, scratchOf } from './block.ts';
 import { Serialization } from './serialization.ts';
 
 /** A shutdown handler with the context that it gets. */
@@ -55,6 +56,11 @@ export class LegacyAdapter {
     this.adapter = adapter;
     this.legacy = legacy;
     this.lock = new Serialization(ndis.kernel, flush);
+  }
+
+  /** Where handlers of the driver leave results; valid with the block. */
+  get scratch(): Scratch {
+    return scratchOf(this.block);
   }
 
   get driver(): Driver {
