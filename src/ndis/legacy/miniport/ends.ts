@@ -6,7 +6,6 @@
 
 import type { CallbackDeclaration, Driver, DriverCallback } from '../../../kernel/index.ts';
 import type { Address } from '../../../memory/index.ts';
-import { signalEvent } from '../../events.ts';
 import {
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_PAUSED,
@@ -36,6 +35,7 @@ import type { NDIS_STATUS } from '../../status.ts';
 import { haltLegacy, initializeLegacy } from './initialize.ts';
 import { LegacyAdapter } from './legacyAdapter.ts';
 import { legacyDriversOf } from './legacyDriver.ts';
+import { isDrained } from './drain.ts';
 import { legacyOidRequest } from './requests.ts';
 import { checkLegacyForHang, resetLegacy } from './reset.ts';
 import { notifyLegacy, shutdownLegacy } from './shutdown.ts';
@@ -78,9 +78,9 @@ export function legacyEnds(ndis: NdisLibrary, miniport: MiniportDriver): Minipor
       const legacy = legacyOf(context);
       return legacy === null ? NDIS_STATUS_FAILURE : legacyOidRequest(legacy, addressOf(request));
     }),
-    send: end(driver, MINIPORT_SEND_NET_BUFFER_LISTS, (context, lists) => {
+    send: end(driver, MINIPORT_SEND_NET_BUFFER_LISTS, (context, lists, _port, flags) => {
       // The context of an adapter that sends is its LegacyAdapter: initializing set it.
-      (context as LegacyAdapter).sends.send(lists);
+      (context as LegacyAdapter).sends.send(lists, flags);
     }),
     returnLists: end(driver, MINIPORT_RETURN_NET_BUFFER_LISTS, (context, lists) => {
       (context as LegacyAdapter).receives.returned(lists);
@@ -129,18 +129,4 @@ function pauseLegacy(legacy: LegacyAdapter | null): NDIS_STATUS {
   if (isDrained(legacy)) return NDIS_STATUS_SUCCESS as NDIS_STATUS;
   legacy.pausing = true;
   return NDIS_STATUS_PENDING as NDIS_STATUS;
-}
-
-function isDrained({ adapter }: LegacyAdapter): boolean {
-  return adapter.sendsOutstanding === 0 && adapter.receivesOutstanding === 0;
-}
-
-/** Something came back: completes a pause that waits for the last of it. */
-export function drained(legacy: LegacyAdapter): void {
-  if (!legacy.pausing || !isDrained(legacy)) return;
-  legacy.pausing = false;
-  const { pending } = legacy.adapter;
-  if (pending === null || pending.kind !== 'pause') return;
-  pending.completed = true;
-  signalEvent(legacy.ndis.kernel, pending.event);
 }

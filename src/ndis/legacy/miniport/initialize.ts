@@ -158,6 +158,8 @@ function forget(legacy: LegacyAdapter): void {
   // A request that is still pending is the queue's to end.
   if (request !== null && request.event !== 0) request.status = NDIS_STATUS_PENDING;
   legacy.request = null;
+  legacy.sends.release();
+  legacy.receives.release();
   legacyAdaptersOf(legacy.ndis).delete(legacy.adapter);
   releaseBlock(legacy);
 }

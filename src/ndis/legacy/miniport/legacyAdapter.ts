@@ -8,9 +8,14 @@ import type { Driver, DriverCallback } from '../../../kernel/index.ts';
 import type { Address } from '../../../memory/index.ts';
 import { type NdisLibrary, perNdis } from '../../library.ts';
 import type { MiniportAdapter } from '../../miniport/miniportAdapter.ts';
+import { NdisMIndicateReceiveNetBufferLists } from '../../dataPath/receive.ts';
+import { NdisMSendNetBufferListsComplete } from '../../dataPath/send.ts';
 import type { ADAPTER_SHUTDOWN_HANDLER } from './callbacks.ts';
+import { drained } from './drain.ts';
 import type { LegacyDriver, LegacyHandlers } from './legacyDriver.ts';
 import { type Scratch, scratchOf } from './block.ts';
+import { LegacyReceives } from './receives.ts';
+import { SendQueue } from './sendQueue.ts';
 import { Serialization } from './serialization.ts';
 
 /** A shutdown handler with the context that it gets. */
@@ -48,14 +53,26 @@ export class LegacyAdapter {
   shutdown: ShutdownHandler | null = null;
   /** NDIS waits in a pause until the packets are back. */
   pausing = false;
-  /** A reset is in progress. */
-  resetting = false;
+  /** Packets that the driver takes in one array (OID_GEN_MAXIMUM_SEND_PACKETS). */
+  maximumSendPackets = 1;
+  readonly sends: SendQueue;
+  readonly receives: LegacyReceives;
 
-  constructor(ndis: NdisLibrary, adapter: MiniportAdapter, legacy: LegacyDriver, flush: () => boolean) {
+  constructor(ndis: NdisLibrary, adapter: MiniportAdapter, legacy: LegacyDriver) {
     this.ndis = ndis;
     this.adapter = adapter;
     this.legacy = legacy;
-    this.lock = new Serialization(ndis.kernel, flush);
+    const { driver } = adapter.miniport;
+    const sendComplete = NdisMSendNetBufferListsComplete.implement(ndis, driver);
+    const indicate = NdisMIndicateReceiveNetBufferLists.implement(ndis, driver);
+    this.sends = new SendQueue(this, (lists) => {
+      sendComplete(adapter.handle, lists, 0);
+      drained(this);
+    });
+    this.receives = new LegacyReceives(this, (lists, count, flags) =>
+      indicate(adapter.handle, lists, 0, count, flags),
+    );
+    this.lock = new Serialization(ndis.kernel, () => this.sends.flush());
   }
 
   /** Where handlers of the driver leave results; valid with the block. */

@@ -15,14 +15,15 @@ import {
   NDIS_STATUS_REQUEST_ABORTED,
   NDIS_STATUS_RESET_IN_PROGRESS,
   NDIS_STATUS_RESOURCES,
-  NDIS_STATUS_SUCCESS,
+  PacketCancelId,
 } from '../../generated/constants/index.ts';
-import { NBL_FIRST_NET_BUFFER, NBL_NEXT, NB_NEXT } from '../../netBuffer/offsets.ts';
-import { PACKET_FLAGS } from '../packet/offsets.ts';
+import { NBL_NEXT, NBL_STATUS } from '../../netBuffer/offsets.ts';
+import { OOB_STATUS, PACKET_FLAGS } from '../packet/offsets.ts';
+import { oobOf, perPacketInfo } from '../packet/packetAccess.ts';
+import { type MiniportSends, miniportSendsOf } from '../translation/index.ts';
 import type { LegacyAdapter } from './legacyAdapter.ts';
-import { reportSendResources } from './sendReports.ts';
 import { atDispatchLevel } from './reset.ts';
-import type { SendTranslation } from './sendTranslation.ts';
+import { reportSendResources } from './sendReports.ts';
 
 /** Packets that a driver gets in one array. */
 const ARRAY_LIMIT = 64;
@@ -31,7 +32,11 @@ const DEPTH_LIMIT = 8;
 
 export class SendQueue {
   readonly #legacy: LegacyAdapter;
-  readonly #translation: SendTranslation;
+  readonly #translation: MiniportSends;
+  /** Gives lists whose status is set back to who sent them. */
+  readonly #giveBack: (lists: Address) => void;
+  /** Lists of which some packet is not complete. */
+  outstanding = 0;
   /** Packets of a serialized driver that wait, from `#head` on. */
   readonly #waiting: Address[] = [];
   #head = 0;
@@ -43,9 +48,10 @@ export class SendQueue {
   /** The packets of the innermost call of a serialized driver; those that it completes in the call become 0. */
   #inCall: Address[] = [];
 
-  constructor(legacy: LegacyAdapter, translation: SendTranslation) {
+  constructor(legacy: LegacyAdapter, giveBack: (lists: Address) => void) {
     this.#legacy = legacy;
-    this.#translation = translation;
+    this.#translation = miniportSendsOf(legacy.ndis);
+    this.#giveBack = giveBack;
   }
 
   /** Packets that wait in NDIS. */
@@ -54,40 +60,35 @@ export class SendQueue {
   }
 
   /** The translation of MiniportSendNetBufferLists. */
-  send(lists: Address): void {
+  send(lists: Address, sendFlags: number): void {
     const { adapter, lock, handlers } = this.#legacy;
     if (adapter.pendingReset !== null) return this.#refuse(lists, NDIS_STATUS_RESET_IN_PROGRESS);
+    const { i32 } = this.#legacy.ndis.memory;
+    for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) this.outstanding++;
+    const first = this.#translation.translate(lists, sendFlags);
+    const { refused } = this.#translation;
     if (lock.serialized || handlers.sendPackets === null) {
-      this.#enqueue(lists);
+      for (let packet = first; packet !== 0; packet = this.#translation.nextPacket(packet)) this.#waiting.push(packet);
       if (lock.serialized) lock.flush();
       else this.#sendSingly();
-      return;
-    }
-    this.#sendPackets(lists);
+    } else if (first !== 0) this.#sendPackets(first);
+    if (refused === 0) return;
+    for (let list = refused; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) this.outstanding--;
+    this.#giveBack(refused);
   }
 
   #refuse(lists: Address, status: number): void {
-    const { i32 } = this.#legacy.ndis.memory;
-    for (let list = lists; list !== 0; ) {
-      const next = i32[(list + NBL_NEXT) >> 2];
-      this.#translation.refuse(list, status);
-      list = next;
-    }
+    const { i32, u32 } = this.#legacy.ndis.memory;
+    for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) u32[(list + NBL_STATUS) >> 2] = status;
+    this.#giveBack(lists);
   }
 
-  /** Makes the packets of the lists and queues them. */
-  #enqueue(lists: Address): void {
-    const { i32 } = this.#legacy.ndis.memory;
-    for (let list = lists; list !== 0; ) {
-      const next = i32[(list + NBL_NEXT) >> 2];
-      this.#translation.begin(list);
-      for (let buffer = i32[(list + NBL_FIRST_NET_BUFFER) >> 2]; buffer !== 0; buffer = i32[(buffer + NB_NEXT) >> 2]) {
-        const packet = this.#translation.packetFor(list, buffer);
-        if (packet !== 0) this.#waiting.push(packet);
-      }
-      this.#translation.end(list);
-      list = next;
-    }
+  /** A packet is complete; its list goes back with the last one. */
+  #completed(packet: Address, status: number): void {
+    const list = this.#translation.complete(this.#legacy.driver, 'NdisMSendComplete', packet, status);
+    if (list === 0) return;
+    this.outstanding--;
+    this.#giveBack(list);
   }
 
   /** A deserialized driver with MiniportSend alone gets what is queued, packet by packet. */
@@ -100,44 +101,35 @@ export class SendQueue {
       const flags = this.#legacy.ndis.memory.u32[(packet + PACKET_FLAGS) >> 2];
       const status = send.invoke(context, packet, flags) >>> 0;
       if (status === NDIS_STATUS_RESOURCES) reportSendResources(this.#legacy);
-      if (status !== NDIS_STATUS_PENDING) this.#translation.complete(packet, status);
+      if (status !== NDIS_STATUS_PENDING) this.#completed(packet, status);
     }
   }
 
-  /** A deserialized driver with MiniportSendPackets: arrays straight from the lists. */
-  #sendPackets(lists: Address): void {
+  /** A deserialized driver with MiniportSendPackets: arrays straight from the chain of packets. */
+  #sendPackets(first: Address): void {
     const { handlers, context, ndis, maximumSendPackets } = this.#legacy;
     const { i32 } = ndis.memory;
     const { sendPackets } = handlers;
     const array = this.#array();
     if (sendPackets === null) return;
-    if (array === 0) return this.#refuse(lists, NDIS_STATUS_RESOURCES);
     const limit = Math.min(maximumSendPackets, ARRAY_LIMIT);
     this.#depth++;
     let count = 0;
-    for (let list = lists; list !== 0; ) {
-      // The list may be back before its last packet was handed down.
-      const next = i32[(list + NBL_NEXT) >> 2];
-      let buffer = i32[(list + NBL_FIRST_NET_BUFFER) >> 2];
-      this.#translation.begin(list);
-      while (buffer !== 0) {
-        const following = i32[(buffer + NB_NEXT) >> 2];
-        const packet = this.#translation.packetFor(list, buffer);
-        if (packet !== 0) {
-          i32[(array + 8 * count) >> 2] = packet;
-          i32[(array + 8 * count + 4) >> 2] = KERNEL_WINDOW_HIGH;
-          count++;
-        }
-        buffer = following;
-        if (count === limit) {
-          sendPackets.invoke(context, array, count);
-          count = 0;
-        }
+    for (let packet = first; packet !== 0; ) {
+      // The driver may complete a packet before the next one goes down.
+      const next = this.#translation.nextPacket(packet);
+      if (array === 0) this.#completed(packet, NDIS_STATUS_RESOURCES);
+      else {
+        i32[(array + 8 * count) >> 2] = packet;
+        i32[(array + 8 * count + 4) >> 2] = KERNEL_WINDOW_HIGH;
+        count++;
       }
-      this.#translation.end(list);
-      list = next;
+      if (count === limit || (next === 0 && count > 0)) {
+        sendPackets.invoke(context, array, count);
+        count = 0;
+      }
+      packet = next;
     }
-    if (count > 0) sendPackets.invoke(context, array, count);
     this.#depth--;
   }
 
@@ -192,7 +184,7 @@ export class SendQueue {
     while (packets.length < limit && this.waiting > 0) {
       const packet = this.#take();
       ndis.memory.writePointer(array + 8 * packets.length, packet);
-      this.#translation.setStatus(packet, NDIS_STATUS_PENDING);
+      ndis.memory.u32[(oobOf(ndis.memory, packet) + OOB_STATUS) >> 2] = NDIS_STATUS_PENDING;
       packets.push(packet);
     }
     this.#inCall = packets;
@@ -203,7 +195,7 @@ export class SendQueue {
     for (let index = 0; index < packets.length; index++) {
       const packet = packets[index];
       if (packet === 0) continue;
-      const status = this.#translation.statusOf(packet);
+      const status = ndis.memory.u32[(oobOf(ndis.memory, packet) + OOB_STATUS) >> 2];
       if (status === NDIS_STATUS_RESOURCES) {
         this.#settle(packets.slice(index).filter((left) => left !== 0), status);
         return;
@@ -219,7 +211,7 @@ export class SendQueue {
       this.#head = 0;
       this.#blocked = true;
     } else if (status !== NDIS_STATUS_PENDING) {
-      this.#translation.complete(packets[0], status);
+      this.#completed(packets[0], status);
     }
   }
 
@@ -228,7 +220,7 @@ export class SendQueue {
     if (!this.#translation.isOutstanding(packet)) return false;
     const index = this.#inCall.indexOf(packet);
     if (index >= 0) this.#inCall[index] = 0;
-    this.#translation.complete(packet, status);
+    this.#completed(packet, status);
     this.resourcesAvailable();
     return true;
   }
@@ -242,7 +234,7 @@ export class SendQueue {
 
   /** Completes what waits in NDIS without the driver: it is reset, paused or halted. */
   abortQueued(status: number = NDIS_STATUS_REQUEST_ABORTED): void {
-    while (this.waiting > 0) this.#translation.complete(this.#take(), status);
+    while (this.waiting > 0) this.#completed(this.#take(), status);
     this.#blocked = false;
   }
 
@@ -253,12 +245,12 @@ export class SendQueue {
     const cancelled: Address[] = [];
     for (let index = this.#head; index < this.#waiting.length; index++) {
       const packet = this.#waiting[index];
-      if (this.#translation.cancelIdOf(packet) === cancelId) cancelled.push(packet);
+      if (ndis.memory.readPointer(perPacketInfo(ndis.memory, packet, PacketCancelId)) === cancelId) cancelled.push(packet);
       else kept.push(packet);
     }
     this.#waiting.splice(0, this.#waiting.length, ...kept);
     this.#head = 0;
-    for (const packet of cancelled) this.#translation.complete(packet, NDIS_STATUS_REQUEST_ABORTED);
+    for (const packet of cancelled) this.#completed(packet, NDIS_STATUS_REQUEST_ABORTED);
     const { cancelSendPackets } = handlers;
     if (cancelSendPackets === null) return;
     lock.run(() => atDispatchLevel(ndis.kernel, () => cancelSendPackets.invoke(context, asked)));
