@@ -2,6 +2,7 @@
 
 import type { Kernel } from '../kernel/index.ts';
 import { attachDriverLife } from './driverLife.ts';
+import { attachLegacyEntry } from './legacy/miniport/register.ts';
 import { NdisLibrary, type NdisOptions } from './library.ts';
 import { attachShutdown } from './miniport/shutdown.ts';
 import { attachReceiveScaling } from './receiveScaling/parameters.ts';
@@ -14,6 +15,7 @@ export function createNdis(kernel: Kernel, options: NdisOptions = {}): NdisLibra
   reserveOf(kernel);
   attachStackWorker(ndis);
   attachDriverLife(ndis);
+  attachLegacyEntry(ndis);
   attachShutdown(ndis);
   attachReceiveScaling(ndis);
   return ndis;

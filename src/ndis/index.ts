@@ -7,6 +7,8 @@ export * from './generated/constants/index.ts';
 export * from './generated/structures/index.ts';
 export * from './library.ts';
 export * from './legacy/providedHandlers.ts';
+export * from './legacy/miniport/callbacks.ts';
+export { callSerialized, type LegacyAdapter, legacyAdaptersOf } from './legacy/miniport/legacyAdapter.ts';
 export * from './legacy/packet/index.ts';
 export * from './legacy/buffer/bufferFunctions.ts';
 export * from './legacy/translation/index.ts';

@@ -73,6 +73,8 @@ export interface TestNdis {
   createDriver(name: string): TestDriver;
   /** Starts an adapter of a registered miniport driver; `runAll` brings it up. */
   addAdapter(miniport: MiniportDriver, name: string): MiniportAdapter;
+  /** An adapter that nobody has started. */
+  createAdapter(miniport: MiniportDriver, name: string): MiniportAdapter;
   /** Queues the halt of an adapter. */
   halt(adapter: MiniportAdapter): void;
   run: TestKernel<object>['run'];
@@ -124,6 +126,7 @@ export function createTestNdis(options: KernelOptions & { readonly ndis?: NdisOp
       queueOperation(ndis, adapter, { kind: 'initialize', event: 0 });
       return adapter;
     },
+    createAdapter: (miniport, name) => createAdapter(ndis, miniport, `{${name}}`, name),
     halt: (adapter) => {
       queueOperation(ndis, adapter, { kind: 'halt', action: 0, event: 0 });
     },

@@ -2,3 +2,4 @@
 
 export * from './packet/functions.ts';
 export * from './buffer/bufferFunctions.ts';
+export * from './miniport/functions.ts';

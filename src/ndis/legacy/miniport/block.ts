@@ -55,7 +55,8 @@ export function createBlock(
     return false;
   }
   const { offset } = NDIS_MINIPORT_BLOCK;
-  const set = (member: BlockMember, value: Address): void => memory.writePointer(block + offset[member], value);
+  const set = (member: BlockMember, value: Address): void =>
+    memory.writePointer(block + offset[member], value);
   memory.u8.copyWithin(block + offset.MiniportName, name, name + 16);
   set('pAdapterInstanceName', name);
   set('DriverHandle', adapter.miniport.handle);

@@ -36,8 +36,8 @@ export const CHARACTERISTICS_PAGE = 'ndis/nf-ndis-ndisimregisterlayeredminiport'
 type Member = keyof typeof NDIS_MINIPORT_CHARACTERISTICS.offset;
 
 /** Sizes by version, and members that have to be zero besides those that name handlers. */
-const VERSIONS: ReadonlyMap<number, { readonly size: number; readonly reserved: readonly Member[] }> = new Map(
-  [
+const VERSIONS: ReadonlyMap<number, { readonly size: number; readonly reserved: readonly Member[] }> =
+  new Map([
     [40, { size: NDIS_MINIPORT_CHARACTERISTICS.sizeAt('4.0'), reserved: ['Reserved'] }],
     [50, { size: NDIS_MINIPORT_CHARACTERISTICS.sizeAt('5.0'), reserved: ['Reserved'] }],
     [
@@ -47,8 +47,7 @@ const VERSIONS: ReadonlyMap<number, { readonly size: number; readonly reserved: 
         reserved: ['Reserved', 'Reserved1', 'Reserved2', 'Reserved3', 'Reserved4'],
       },
     ],
-  ],
-);
+  ]);
 
 /** What a driver said of itself. */
 export interface LegacyCharacteristics {
@@ -93,7 +92,8 @@ class Reader {
     for (const member of members) {
       const at = this.#address + NDIS_MINIPORT_CHARACTERISTICS.offset[member];
       const { u32 } = this.#ndis.memory;
-      if (u32[at >> 2] !== 0 || (member !== 'Reserved' && u32[(at >> 2) + 1] !== 0)) return this.notCleared(member);
+      if (u32[at >> 2] !== 0 || (member !== 'Reserved' && u32[(at >> 2) + 1] !== 0))
+        return this.notCleared(member);
     }
   }
 

@@ -32,10 +32,10 @@ import {
 import type { MiniportDriver, MiniportHandlers } from '../../miniport/miniportDriver.ts';
 import { MINIPORT_CANCEL_OID_REQUEST, MINIPORT_OID_REQUEST } from '../../oid/callbacks.ts';
 import type { NDIS_STATUS } from '../../status.ts';
+import { isDrained } from './drain.ts';
 import { haltLegacy, initializeLegacy } from './initialize.ts';
 import { LegacyAdapter } from './legacyAdapter.ts';
 import { legacyDriversOf } from './legacyDriver.ts';
-import { isDrained } from './drain.ts';
 import { legacyOidRequest } from './requests.ts';
 import { checkLegacyForHang, resetLegacy } from './reset.ts';
 import { notifyLegacy, shutdownLegacy } from './shutdown.ts';
@@ -98,7 +98,9 @@ export function legacyEnds(ndis: NdisLibrary, miniport: MiniportDriver): Minipor
     reset: resets
       ? end(driver, MINIPORT_RESET, (context, addressingReset) => {
           const legacy = legacyOf(context);
-          return (legacy === null ? NDIS_STATUS_FAILURE : resetLegacy(legacy, addressingReset)) as NDIS_STATUS;
+          return (
+            legacy === null ? NDIS_STATUS_FAILURE : resetLegacy(legacy, addressingReset)
+          ) as NDIS_STATUS;
         })
       : null,
     devicePnPEventNotify: end(driver, MINIPORT_DEVICE_PNP_EVENT_NOTIFY, async (context, event) => {

@@ -8,7 +8,6 @@ import { poolOf, procedure } from '../../../kernel/index.ts';
 import { type Address, poolType } from '../../../memory/index.ts';
 import { NDIS_POOL_TAG } from '../../events.ts';
 import {
-  IF_TYPE_ETHERNET_CSMACD,
   MediaConnectStateConnected,
   MediaConnectStateDisconnected,
   MediaDuplexStateUnknown,
@@ -16,9 +15,9 @@ import {
   NDIS_STATUS_INVALID_LENGTH,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
+  NdisMediaStateDisconnected,
   NdisMedium802_3,
   NdisMediumWan,
-  NdisMediaStateDisconnected,
   NdisPhysicalMedium802_3,
   NET_IF_ACCESS_BROADCAST,
   NET_IF_CONNECTION_DEDICATED,
@@ -44,6 +43,9 @@ import { type OwnQueryLocals, ownQuery, queryDriver } from './ownQuery.ts';
 /** Bytes for an answer: a supported list of 1024 OIDs. */
 const BUFFER_SIZE = 4096;
 const ADDRESS_LENGTH = 6;
+/** Interface types of RFC 1213. */
+const IF_TYPE_ETHERNET_CSMACD = 6;
+const IF_TYPE_PPP = 23;
 /** Link speeds of NDIS 5 are in units of 100 bits per second. */
 const SPEED_UNIT = 100n;
 
@@ -206,6 +208,3 @@ function setGeneral(ndis: NdisLibrary, adapter: MiniportAdapter, medium: number,
   const legacy = legacyAdaptersOf(ndis).get(adapter);
   if (legacy !== undefined) legacy.maximumSendPackets = answers.word(OID_GEN_MAXIMUM_SEND_PACKETS, 1) || 1;
 }
-
-/** IF_TYPE_PPP of RFC 1213. */
-const IF_TYPE_PPP = 23;

@@ -6,14 +6,14 @@
 
 import type { Driver, DriverCallback } from '../../../kernel/index.ts';
 import type { Address } from '../../../memory/index.ts';
-import { type NdisLibrary, perNdis } from '../../library.ts';
-import type { MiniportAdapter } from '../../miniport/miniportAdapter.ts';
 import { NdisMIndicateReceiveNetBufferLists } from '../../dataPath/receive.ts';
 import { NdisMSendNetBufferListsComplete } from '../../dataPath/send.ts';
+import { type NdisLibrary, perNdis } from '../../library.ts';
+import type { MiniportAdapter } from '../../miniport/miniportAdapter.ts';
+import { type Scratch, scratchOf } from './block.ts';
 import type { ADAPTER_SHUTDOWN_HANDLER } from './callbacks.ts';
 import { drained } from './drain.ts';
 import type { LegacyDriver, LegacyHandlers } from './legacyDriver.ts';
-import { type Scratch, scratchOf } from './block.ts';
 import { LegacyReceives } from './receives.ts';
 import { SendQueue } from './sendQueue.ts';
 import { Serialization } from './serialization.ts';

@@ -3,7 +3,7 @@
  * Implements NDIS_MINIPORT_CHARACTERISTICS (ddk/ndis.h).
  */
 
-import type { Driver, DriverCallback, DRIVER_UNLOAD } from '../../../kernel/index.ts';
+import type { DRIVER_UNLOAD, Driver, DriverCallback } from '../../../kernel/index.ts';
 import { NdisObject, perNdis } from '../../library.ts';
 import type { MiniportDriver } from '../../miniport/miniportDriver.ts';
 import type {

@@ -48,7 +48,12 @@ export const queryDriver = procedure<NdisLibrary, OwnQueryLocals>('NdisQueryLega
     locals.asked = asked;
     const status = askDriver(legacy, asked, locals.oid, locals.buffer, locals.length);
     if (status !== NDIS_STATUS_PENDING) return step.go('over', status);
-    const wait = { objects: [event], type: 'any', timeout: PATIENCE, reason: 'NdisMQueryInformationComplete' };
+    const wait = {
+      objects: [event],
+      type: 'any',
+      timeout: PATIENCE,
+      reason: 'NdisMQueryInformationComplete',
+    };
     return step.wait('completed', { ...wait, type: 'any' });
   },
   completed: (ndis, locals, step, result) => {

@@ -189,7 +189,12 @@ export const NDIS_M_TD_COMPLETE_HANDLER = declareFunction('ndis', {
   implement: (ndis: NdisLibrary, driver) => {
     const call = 'NdisMTransferDataComplete';
     const page = 'ndis/nc-ndis-ndis_m_td_complete_handler';
-    return (MiniportAdapterHandle: Handle, Packet: Address, Status: number, BytesTransferred: number): void => {
+    return (
+      MiniportAdapterHandle: Handle,
+      Packet: Address,
+      Status: number,
+      BytesTransferred: number,
+    ): void => {
       const legacy = legacyAdapterAt(ndis, driver, MiniportAdapterHandle, call, page);
       if (legacy === null || legacy.receives.transferred(Packet, Status >>> 0, BytesTransferred)) return;
       const text = `${call}: no transfer to the packet 0x${Packet.toString(16)} is pending`;

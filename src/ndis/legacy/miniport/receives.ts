@@ -55,7 +55,8 @@ export class LegacyReceives {
     // A serialized driver looks at the status of each packet afterwards; of a deserialized one every packet is returned.
     const back = lock.serialized ? new Set<Address>() : null;
     const packets: Address[] = [];
-    if (back !== null) for (let index = 0; index < number; index++) packets.push(i32[(array + 8 * index) >> 2]);
+    if (back !== null)
+      for (let index = 0; index < number; index++) packets.push(i32[(array + 8 * index) >> 2]);
     this.#backInCall = back;
     const own = this.#translation.translate(driver, array, number, adapter.handle, this.#dropped);
     const { lent, lentCount, count } = this.#translation;

@@ -6,9 +6,9 @@
 
 import {
   DRIVER_OBJECT,
-  driverLifeOf,
-  declareFunction,
   type Driver,
+  declareFunction,
+  driverLifeOf,
   type Handle,
   NT_SUCCESS,
   type Pointer,

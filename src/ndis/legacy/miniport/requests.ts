@@ -4,7 +4,13 @@
  * Implements W_QUERY_INFORMATION_HANDLER, W_SET_INFORMATION_HANDLER and NDIS_M_REQ_COMPLETE_HANDLER (ddk/ndis.h).
  */
 
-import { DISPATCH_LEVEL, type Driver, declareFunction, type Handle, lowerIrql } from '../../../kernel/index.ts';
+import {
+  DISPATCH_LEVEL,
+  type Driver,
+  declareFunction,
+  type Handle,
+  lowerIrql,
+} from '../../../kernel/index.ts';
 import type { Address } from '../../../memory/index.ts';
 import { signalEvent } from '../../events.ts';
 import {
@@ -117,7 +123,8 @@ function complete(ndis: NdisLibrary, driver: Driver, handle: Handle, status: num
     ndis.kernel.report('NOT_PENDING', driver, text, page);
     return;
   }
-  if (status === NDIS_STATUS_PENDING && asked.event !== 0) return conclude(legacy, asked, NDIS_STATUS_FAILURE);
+  if (status === NDIS_STATUS_PENDING && asked.event !== 0)
+    return conclude(legacy, asked, NDIS_STATUS_FAILURE);
   legacy.request = null;
   takeCounts(legacy, asked);
   conclude(legacy, asked, status >>> 0);

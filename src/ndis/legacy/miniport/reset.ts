@@ -3,26 +3,14 @@
  * Implements W_RESET_HANDLER, W_CHECK_FOR_HANG_HANDLER and NDIS_M_RESET_COMPLETE_HANDLER (ddk/ndis.h).
  */
 
-import { DISPATCH_LEVEL, declareFunction, type Handle, type Kernel, lowerIrql } from '../../../kernel/index.ts';
+import { declareFunction, type Handle } from '../../../kernel/index.ts';
 import type { Address } from '../../../memory/index.ts';
 import { NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS } from '../../generated/constants/index.ts';
 import type { NdisLibrary } from '../../library.ts';
 import { NdisMResetComplete } from '../../miniport/reset.ts';
+import { atDispatchLevel } from './dispatchLevel.ts';
 import type { LegacyAdapter } from './legacyAdapter.ts';
 import { oldFacts } from './throughBlock.ts';
-
-/** Calls a handler as NDIS 5 does: at DISPATCH_LEVEL. */
-export function atDispatchLevel<R>(kernel: Kernel, call: () => R): R {
-  const { processor } = kernel.scheduler;
-  const before = processor.irql;
-  if (before >= DISPATCH_LEVEL) return call();
-  processor.irql = DISPATCH_LEVEL;
-  try {
-    return call();
-  } finally {
-    lowerIrql(kernel, before);
-  }
-}
 
 /** The translation of MiniportResetEx: what waits in NDIS is aborted, then MiniportReset runs. */
 export function resetLegacy(legacy: LegacyAdapter, addressingReset: Address): number {

@@ -21,8 +21,8 @@ import { NBL_NEXT, NBL_STATUS } from '../../netBuffer/offsets.ts';
 import { OOB_STATUS, PACKET_FLAGS } from '../packet/offsets.ts';
 import { oobOf, perPacketInfo } from '../packet/packetAccess.ts';
 import { type MiniportSends, miniportSendsOf } from '../translation/index.ts';
+import { atDispatchLevel } from './dispatchLevel.ts';
 import type { LegacyAdapter } from './legacyAdapter.ts';
-import { atDispatchLevel } from './reset.ts';
 import { reportSendResources } from './sendReports.ts';
 
 /** Packets that a driver gets in one array. */
@@ -68,7 +68,8 @@ export class SendQueue {
     const first = this.#translation.translate(lists, sendFlags);
     const { refused } = this.#translation;
     if (lock.serialized || handlers.sendPackets === null) {
-      for (let packet = first; packet !== 0; packet = this.#translation.nextPacket(packet)) this.#waiting.push(packet);
+      for (let packet = first; packet !== 0; packet = this.#translation.nextPacket(packet))
+        this.#waiting.push(packet);
       if (lock.serialized) lock.flush();
       else this.#sendSingly();
     } else if (first !== 0) this.#sendPackets(first);
@@ -79,7 +80,8 @@ export class SendQueue {
 
   #refuse(lists: Address, status: number): void {
     const { i32, u32 } = this.#legacy.ndis.memory;
-    for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) u32[(list + NBL_STATUS) >> 2] = status;
+    for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2])
+      u32[(list + NBL_STATUS) >> 2] = status;
     this.#giveBack(lists);
   }
 
@@ -197,7 +199,10 @@ export class SendQueue {
       if (packet === 0) continue;
       const status = ndis.memory.u32[(oobOf(ndis.memory, packet) + OOB_STATUS) >> 2];
       if (status === NDIS_STATUS_RESOURCES) {
-        this.#settle(packets.slice(index).filter((left) => left !== 0), status);
+        this.#settle(
+          packets.slice(index).filter((left) => left !== 0),
+          status,
+        );
         return;
       }
       this.#settle([packet], status);
@@ -245,7 +250,8 @@ export class SendQueue {
     const cancelled: Address[] = [];
     for (let index = this.#head; index < this.#waiting.length; index++) {
       const packet = this.#waiting[index];
-      if (ndis.memory.readPointer(perPacketInfo(ndis.memory, packet, PacketCancelId)) === cancelId) cancelled.push(packet);
+      if (ndis.memory.readPointer(perPacketInfo(ndis.memory, packet, PacketCancelId)) === cancelId)
+        cancelled.push(packet);
       else kept.push(packet);
     }
     this.#waiting.splice(0, this.#waiting.length, ...kept);

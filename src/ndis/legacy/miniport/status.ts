@@ -72,7 +72,10 @@ function indicate(legacy: LegacyAdapter, status: number, buffer: Address, size: 
   }
   const at = block + NDIS_STATUS_INDICATION.size;
   if (contents !== null) ndis.memory.u8.set(contents, at);
-  ndis.memory.writePointer(block + NDIS_STATUS_INDICATION.offset.StatusBuffer, contents === null ? buffer : at);
+  ndis.memory.writePointer(
+    block + NDIS_STATUS_INDICATION.offset.StatusBuffer,
+    contents === null ? buffer : at,
+  );
   // The address of a structure that this function filled.
   const indication = block as Pointer<NDIS_STATUS_INDICATION>;
   NdisMIndicateStatusEx.implement(ndis, driver)(adapter.handle, indication);
@@ -91,7 +94,12 @@ export const NDIS_M_STATUS_HANDLER = declareFunction('ndis', {
   ),
   implement:
     (ndis: NdisLibrary, driver) =>
-    (MiniportHandle: Handle, GeneralStatus: number, StatusBuffer: Address, StatusBufferSize: number): void => {
+    (
+      MiniportHandle: Handle,
+      GeneralStatus: number,
+      StatusBuffer: Address,
+      StatusBufferSize: number,
+    ): void => {
       const page = 'ndis/nf-ndis-ndismindicatestatus';
       const legacy = legacyAdapterAt(ndis, driver, MiniportHandle, 'NdisMIndicateStatus', page);
       if (legacy !== null) indicate(legacy, GeneralStatus >>> 0, StatusBuffer, StatusBufferSize);
@@ -114,12 +122,7 @@ export const NDIS_M_STS_COMPLETE_HANDLER = declareFunction('ndis', {
 
 /** NdisMIndicateStatus: reports a change in the status of an adapter, through StatusHandler of the block. */
 export const NdisMIndicateStatus = throughBlock<
-  (
-    MiniportHandle: Handle,
-    GeneralStatus: number,
-    StatusBuffer: Address,
-    StatusBufferSize: number,
-  ) => void
+  (MiniportHandle: Handle, GeneralStatus: number, StatusBuffer: Address, StatusBufferSize: number) => void
 >(
   'VOID NdisMIndicateStatus(NDIS_HANDLE MiniportHandle, NDIS_STATUS GeneralStatus, PVOID StatusBuffer, UINT StatusBufferSize)',
   'StatusHandler',
