@@ -19,8 +19,8 @@ import {
   NDIS_STATUS_PENDING,
 } from '../../generated/constants/index.ts';
 import type { NdisLibrary } from '../../library.ts';
-import { completeFromMiniport } from '../../oid/oidRequest.ts';
 import { isQuery, readRequest, setBytesDone, setBytesNeeded } from '../../oid/requestFormat.ts';
+import { completeFromDriver } from '../../oid/requestQueue.ts';
 import { oidRequestsOf } from '../../oid/requestRecord.ts';
 import type { LegacyAdapter, PendingRequest } from './legacyAdapter.ts';
 import { legacyAdapterAt, oldFacts, throughBlock } from './throughBlock.ts';
@@ -86,10 +86,8 @@ function conclude(legacy: LegacyAdapter, asked: PendingRequest, status: number):
     signalEvent(ndis.kernel, asked.event);
     return;
   }
-  const { active } = oidRequestsOf(ndis).of(adapter);
-  const record = active !== null && !active.complete && active.sent === asked.request ? active : null;
   const call = asked.kind === 'query' ? 'NdisMQueryInformationComplete' : 'NdisMSetInformationComplete';
-  completeFromMiniport(ndis, adapter, record, call, asked.request, status);
+  completeFromDriver(ndis, oidRequestsOf(ndis).of(adapter), 'regular', call, asked.request, status);
 }
 
 /** The translation of MiniportOidRequest. */
