@@ -9,6 +9,7 @@ export type { RemovalOptions } from './deviceControl.ts';
 export * from './driverImage.ts';
 export * from './openedDevice.ts';
 export * from './wireDevice.ts';
+export type { InterfaceAnswer, InterfaceSnapshot } from './interfaces.ts';
 export * from './snapshot.ts';
 export {
   BugCheckError,

@@ -39,6 +39,7 @@ import {
   completeForDrivers,
   createAdapter,
   createNdis,
+  IF_TYPE_ETHERNET_CSMACD,
   inventoryOf,
   type MiniportAdapter,
   type MiniportDriver,
@@ -56,6 +57,7 @@ import type { CompiledDrivers, CompiledOptions } from './compiledDrivers.ts';
 import { DeviceControl, type RemovalOptions } from './deviceControl.ts';
 import type { DriverImage } from './driverImage.ts';
 import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
+import { type InterfaceAnswer, startInterfaceQuery } from './interfaces.ts';
 import { OpenedDevice } from './openedDevice.ts';
 import { RingHost } from './ring/ringFunctions.ts';
 import { handlerSource, routineSource, systemRoutineSource } from './routineSource.ts';
@@ -268,7 +270,8 @@ export class Machine {
         );
       }
     }
-    const adapter = createAdapter(this.ndis, miniport, adapterGuid, options.name);
+    const ifType = Number(options.parameters?.['*IfType'] ?? IF_TYPE_ETHERNET_CSMACD);
+    const adapter = createAdapter(this.ndis, miniport, adapterGuid, options.name, ifType);
     const key = registryOf(this.kernel).create(adapter.configurationKeyPath);
     for (const [value, data] of Object.entries(options.parameters ?? {})) key.set(value, data);
     if (options.wire !== undefined) this.#attachWire(adapter, options.wire);
@@ -417,6 +420,23 @@ export class Machine {
     await this.#loop.run(() => told);
     this.kernel.stop(new NdisboxError('SHUT_DOWN', 'the machine was shut down; create a new one'));
     this.#closeWires();
+  }
+
+  /**
+   * Asks a network interface about itself, as a management program does: its provider, or NDIS for adapters and filter
+   * modules. `snapshot().interfaces` lists them.
+   * @param oid one of "NDIS network interface OIDs" (network), or an OID that the miniport driver answers.
+   */
+  async queryInterface(ifIndex: number, oid: number): Promise<InterfaceAnswer> {
+    let answer: InterfaceAnswer | null = null;
+    startInterfaceQuery(this.kernel, this.ndis, ifIndex, oid, (given) => {
+      answer = given;
+    });
+    await this.#loop.run(() => answer !== null);
+    // Assigned by the callback, which the compiler does not see.
+    const given = answer as InterfaceAnswer | null;
+    if (given === null) throw stuck(`ProviderQueryObject of interface ${ifIndex}`);
+    return given;
   }
 
   /** The stack as plain data. */

@@ -2,6 +2,7 @@
 
 import type { Driver, Finding } from '../kernel/index.ts';
 import { inventoryOf, type MiniportAdapter, type NdisLibrary } from '../ndis/index.ts';
+import { type InterfaceSnapshot, snapshotInterfaces } from './interfaces.ts';
 
 /** A binding above an adapter. */
 export interface BindingSnapshot {
@@ -43,6 +44,8 @@ export interface MachineSnapshot {
   readonly timeMilliseconds: number;
   readonly drivers: readonly DriverSnapshot[];
   readonly adapters: readonly AdapterSnapshot[];
+  /** Network interfaces by index. */
+  readonly interfaces: readonly InterfaceSnapshot[];
   readonly findings: readonly Finding[];
   /** Why the machine stopped, empty while it runs. */
   readonly stopReason: string;
@@ -84,6 +87,7 @@ export function takeSnapshot(
     timeMilliseconds: kernel.clock.now / 10_000,
     drivers: drivers.map(({ name, state, compiled }) => ({ name, state, compiled })),
     adapters: [...inventoryOf(ndis).adapters].map((adapter) => adapterSnapshot(adapter, wireName(adapter))),
+    interfaces: snapshotInterfaces(ndis),
     findings: [...kernel.findings],
     stopReason: kernel.stopReason?.message ?? '',
   };

@@ -3,6 +3,8 @@
  * Implements "NET_LUID Values for Miniport Adapters and Filter Modules" (network).
  */
 
+import { FilterModule } from '../filter/filterModule.ts';
+import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { interfacesOf, type StackEntry } from './networkInterface.ts';
@@ -27,10 +29,18 @@ export function lowestInterface(adapter: MiniportAdapter): InterfaceIdentity {
 export function adapterBelow(ndis: NdisLibrary, ifIndex: number): MiniportAdapter | null {
   const owner = interfacesOf(ndis).at(ifIndex)?.owner;
   if (owner?.kind !== 'proxy') return null;
-  return owner.object instanceof MiniportAdapter ? owner.object : null;
+  const { object } = owner;
+  if (object instanceof FilterModule) return object.adapter;
+  return object instanceof MiniportAdapter ? object : null;
 }
 
 /** The interface stack table: what NDIS knows itself, then what drivers added. */
 export function interfaceStack(ndis: NdisLibrary): StackEntry[] {
-  return [...interfacesOf(ndis).stackEntries];
+  const entries: StackEntry[] = [];
+  for (const { filters, ifIndex } of inventoryOf(ndis).adapters) {
+    const indexes = [...filters.map((module) => module.ifIndex), ifIndex];
+    for (let above = 0; above + 1 < indexes.length; above++)
+      entries.push({ higher: indexes[above], lower: indexes[above + 1] });
+  }
+  return [...entries, ...interfacesOf(ndis).stackEntries];
 }
