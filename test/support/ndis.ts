@@ -9,6 +9,7 @@ import {
   type Imports,
   type Kernel,
   type KernelOptions,
+  type Procedure,
   poolOf,
   Seam,
 } from '../../src/kernel/index.ts';
@@ -135,4 +136,19 @@ export function createTestNdis(options: KernelOptions & { readonly ndis?: NdisOp
     runAll: base.runAll,
     findings: () => kernel.findings.map((finding) => `${finding.code} ${finding.driver}`),
   };
+}
+
+/** Runs a procedure of the library on a thread of its own and the machine until it is idle; gives the value, or -1. */
+export async function performOnThread<L extends object>(
+  t: TestNdis,
+  procedure: Procedure<NdisLibrary, L>,
+  locals: L,
+): Promise<number> {
+  let value = -1;
+  const finished = (result: number): void => {
+    value = result >>> 0;
+  };
+  t.kernel.scheduler.createThread('test', procedure, t.ndis, locals, { finished });
+  await t.runAll();
+  return value;
 }

@@ -8,9 +8,9 @@ import {
   registerMiniport,
   registerProtocol,
 } from '../../../test/support/drivers.ts';
-import { createTestNdis, type TestNdis } from '../../../test/support/ndis.ts';
+import { createTestNdis, performOnThread } from '../../../test/support/ndis.ts';
 import { createOidStack, type OidStack } from '../../../test/support/oidStack.ts';
-import { type Procedure, STATUS_SUCCESS } from '../../kernel/index.ts';
+import { STATUS_SUCCESS } from '../../kernel/index.ts';
 import {
   completeForDrivers,
   devicePnPEvent,
@@ -24,7 +24,6 @@ import {
   NDIS_STATUS_SUCCESS,
   NdisDevicePnPEventPowerProfileChanged,
   NdisDevicePnPEventSurpriseRemoved,
-  type NdisLibrary,
   NdisPowerProfileAcOnLine,
   type NET_DEVICE_PNP_EVENT,
   NET_PNP_EVENT_NOTIFICATION,
@@ -49,21 +48,6 @@ import {
 } from '../index.ts';
 
 const OF_PAUSE = 8;
-
-/** Runs a procedure of the library on a thread of its own; gives its value. */
-async function perform<L extends object>(
-  t: TestNdis,
-  procedure: Procedure<NdisLibrary, L>,
-  locals: L,
-): Promise<number> {
-  let value = -1;
-  const finished = (result: number) => {
-    value = result;
-  };
-  t.kernel.scheduler.createThread('test', procedure, t.ndis, locals, { finished });
-  await t.runAll();
-  return value >>> 0;
-}
 
 /** What protocols heard: binding context or null, event, buffer. */
 type Heard = [protocol: number, bound: boolean, event: number, buffer: number];
@@ -96,7 +80,7 @@ describe('an event to an adapter', () => {
     const { s, heard } = await stack();
     const buffer = bytesAt(s.t.kernel, 8);
     for (const event of [NetEventSetPower, NetEventPnPCapabilities, NetEventCancelRemoveDevice]) {
-      expect(await perform(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, event, buffer, 4))).toBe(0);
+      expect(await performOnThread(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, event, buffer, 4))).toBe(0);
     }
     expect(heard).toEqual([
       [0, true, NetEventSetPower, buffer],
@@ -114,7 +98,9 @@ describe('an event to an adapter', () => {
     ['NetEventQueryRemoveDevice', NetEventQueryRemoveDevice],
   ])('%s: the first refusal is the answer, and nobody else is asked', async (_name, event) => {
     const { s, heard } = await stack(() => NDIS_STATUS_FAILURE);
-    expect(await perform(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, event))).toBe(NDIS_STATUS_FAILURE);
+    expect(await performOnThread(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, event))).toBe(
+      NDIS_STATUS_FAILURE,
+    );
     expect(heard).toEqual([[0, true, event, 0]]);
     expect(s.t.findings()).toEqual([]);
   });
@@ -122,7 +108,7 @@ describe('an event to an adapter', () => {
   test('any other cannot be refused: the answer does not count, and a driver that tries is named (ndis/nc-ndis-protocol_net_pnp_event)', async () => {
     const { s, heard } = await stack(() => NDIS_STATUS_FAILURE);
     const event = netPnPEvent(s.adapter, NetEventCancelRemoveDevice);
-    expect(await perform(s.t, sendNetPnPEvent, event)).toBe(NDIS_STATUS_SUCCESS);
+    expect(await performOnThread(s.t, sendNetPnPEvent, event)).toBe(NDIS_STATUS_SUCCESS);
     expect(heard).toHaveLength(2);
     expect(s.t.findings().slice(-2)).toEqual([
       'NET_PNP_EVENT_FAILED protocol',
@@ -134,7 +120,7 @@ describe('an event to an adapter', () => {
     const { s } = await stack((event, protocol) =>
       event === NetEventSetPower && protocol === 1 ? NDIS_STATUS_NOT_SUPPORTED : NDIS_STATUS_SUCCESS,
     );
-    await perform(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, NetEventSetPower));
+    await performOnThread(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, NetEventSetPower));
     expect(s.adapter.bindings).toHaveLength(1);
     expect(s.t.findings()).toEqual(['NET_PNP_EVENT_FAILED protocol1']);
   });
@@ -143,7 +129,9 @@ describe('an event to an adapter', () => {
     const { s, heard, notifications } = await stack((event, protocol) =>
       event === NetEventQueryPower && protocol === 0 ? NDIS_STATUS_PENDING : NDIS_STATUS_SUCCESS,
     );
-    expect(await perform(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, NetEventQueryPower))).not.toBe(0);
+    expect(await performOnThread(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, NetEventQueryPower))).not.toBe(
+      0,
+    );
     expect(heard).toHaveLength(1);
     const { ndis } = s.p.driver;
     const binding = s.bindings[0].handle;
@@ -158,7 +146,7 @@ describe('an event to an adapter', () => {
     const { s, heard } = await stack((event) =>
       event === NetEventSetPower ? NDIS_STATUS_PENDING : NDIS_STATUS_SUCCESS,
     );
-    await perform(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, NetEventSetPower));
+    await performOnThread(s.t, sendNetPnPEvent, netPnPEvent(s.adapter, NetEventSetPower));
     for (let left = 4; left > 0 && completeForDrivers(s.t.ndis) > 0; left--) await s.t.runAll();
     expect(heard).toHaveLength(2);
     expect(s.t.findings()).toEqual(['NEVER_COMPLETED protocol', 'NEVER_COMPLETED protocol1']);
@@ -169,13 +157,13 @@ describe('an event to one driver', () => {
   test('to a binding goes there alone; its answer is the value', async () => {
     const { s, heard } = await stack(() => NDIS_STATUS_FAILURE);
     const event = netPnPEvent(s.bindings[1], NetEventReconfigure);
-    expect(await perform(s.t, sendNetPnPEvent, event)).toBe(NDIS_STATUS_FAILURE);
+    expect(await performOnThread(s.t, sendNetPnPEvent, event)).toBe(NDIS_STATUS_FAILURE);
     expect(heard).toEqual([[1, true, NetEventReconfigure, 0]]);
   });
 
   test('to a protocol has a NULL context (ndis/nc-ndis-protocol_net_pnp_event)', async () => {
     const { s, heard } = await stack();
-    await perform(s.t, sendNetPnPEvent, netPnPEvent(s.p.object(), NetEventBindList, 0x2_0000, 8));
+    await performOnThread(s.t, sendNetPnPEvent, netPnPEvent(s.p.object(), NetEventBindList, 0x2_0000, 8));
     expect(heard).toEqual([[0, false, NetEventBindList, 0x2_0000]]);
   });
 });
@@ -264,7 +252,7 @@ describe('MiniportDevicePnPEventNotify (ndis/nc-ndis-miniport_device_pnp_event_n
   test('gets what NDIS sends later; a surprise removal has no buffer', async () => {
     const { s, heard } = await listen();
     const event = devicePnPEvent(s.adapter, NdisDevicePnPEventSurpriseRemoved);
-    await perform(s.t, sendDevicePnPEvent, event);
+    await performOnThread(s.t, sendDevicePnPEvent, event);
     expect(heard.at(-1)).toEqual([NdisDevicePnPEventSurpriseRemoved, null]);
   });
 });
