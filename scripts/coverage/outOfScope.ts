@@ -57,7 +57,5 @@ export const PLANNED_GROUPS: Readonly<Record<string, number>> = {
   hardware: 4,
 };
 
-/** Entries of the groups due that belong to filter drivers, which issue 4 brings. */
-export const OF_FILTERS = /^(FILTER_|NdisF[A-Z])/;
 /** Exports without a page that real drivers import come with these drivers. */
 export const ISSUE_OF_COMPILED_DRIVERS = 3;

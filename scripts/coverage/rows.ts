@@ -9,7 +9,6 @@ import {
   GROUPS_DUE,
   GROUPS_OUT_OF_SCOPE,
   ISSUE_OF_COMPILED_DRIVERS,
-  OF_FILTERS,
   OUT_OF_SCOPE,
   PLANNED_GROUPS,
 } from './outOfScope.ts';
@@ -104,7 +103,6 @@ function notDone(entry: DdiEntry, what: string): Pick<Row, 'state' | 'remark'> {
   const { name, group } = entry;
   const single = OUT_OF_SCOPE[name];
   if (single !== undefined) return { state: 'out of scope', remark: single };
-  if (OF_FILTERS.test(name)) return { state: 'planned', remark: 'issue 4' };
   if (GROUPS_DUE.has(group)) return { state: 'missing', remark: what };
   const issue = PLANNED_GROUPS[group];
   if (issue !== undefined) return { state: 'planned', remark: `issue ${issue}` };

@@ -9,6 +9,7 @@ import {
   NDIS_PACKET_TYPE_DIRECTED,
   NDIS_STATUS_CLOSING,
   NDIS_STATUS_FAILURE,
+  NDIS_STATUS_INVALID_DATA,
   NDIS_STATUS_INVALID_OID,
   NDIS_STATUS_INVALID_PARAMETER,
   NDIS_STATUS_NOT_SUPPORTED,
@@ -396,6 +397,14 @@ describe('direct requests (nc-ndis-filter_direct_oid_request)', () => {
     expect(x.s.t.findings()).toEqual([]);
   });
 
+  test('that a module completes itself go no further', async () => {
+    const x = await createFilterStack();
+    x.filters[0].onDirect = () => NDIS_STATUS_INVALID_OID;
+    expect(await direct(x, x.s.create({ oid: PRIVATE }).address)).toBe(NDIS_STATUS_INVALID_OID);
+    expect(x.order).toEqual([`upper direct ${hex(PRIVATE)}`]);
+    expect(x.s.completions).toEqual([]);
+  });
+
   test('are cancelled through the modules (nc-ndis-filter_cancel_direct_oid_request)', async () => {
     const x = await createFilterStack();
     let held = 0;
@@ -486,6 +495,8 @@ describe('synchronous requests (nf-ndis-filter_synchronous_oid_request)', () => 
       `lower synchronous ${oid}`,
       'upper synchronous complete 0',
     ]);
+    lower.onSynchronous = () => NDIS_STATUS_INVALID_DATA;
+    expect(await synchronous(x, x.s.create({ oid: PRIVATE }).address)).toBe(NDIS_STATUS_INVALID_DATA);
     lower.onSynchronous = () => NDIS_STATUS_SUCCESS;
     upper.onSynchronousComplete = (_request, status) => {
       x.s.t.memory.u32[status >> 2] = NDIS_STATUS_INVALID_OID;
