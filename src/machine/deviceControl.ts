@@ -19,7 +19,9 @@ import {
   powerOf,
   queueOperation,
   type StackOperation,
+  signalWake,
   surpriseRemove,
+  systemPowerOf,
   waitForOperations,
 } from '../ndis/index.ts';
 
@@ -105,11 +107,21 @@ export class DeviceControl {
       await this.#operate(adapter, { kind: 'power', query: true, state: state(adapter) });
     }
     await this.#setPower(adapters, state);
+    systemPowerOf(this.#ndis).asleep = true;
   }
 
   /** The system wakes up: every adapter goes to D0, the virtual ones last. */
   async resume(): Promise<void> {
+    systemPowerOf(this.#ndis).asleep = false;
     await this.#setPower(this.#adapters().toReversed(), () => NdisDeviceStateD0);
+  }
+
+  /** The hardware of an adapter signals that it wakes; whether it may, and everything is back at work. */
+  async wake(name: string): Promise<boolean> {
+    const adapter = this.adapter(name);
+    if (!signalWake(this.#ndis, adapter)) return false;
+    await this.#runDown(() => [...inventoryOf(this.#ndis).adapters].every((one) => !one.working));
+    return powerOf(this.#ndis, adapter).state === 'D0';
   }
 
   /** Virtual adapters, then the others. */

@@ -327,6 +327,14 @@ export class Machine {
     return this.#control.suspend();
   }
 
+  /**
+   * The hardware of a sleeping adapter asserts its wake-up signal, and with the adapter the system wakes up if it sleeps.
+   * @returns whether it did: something had to be enabled that may wake it.
+   */
+  wakeAdapter(name: string): Promise<boolean> {
+    return this.#control.wake(name);
+  }
+
   /** The whole system is back at work. */
   resume(): Promise<void> {
     return this.#control.resume();

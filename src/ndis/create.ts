@@ -5,6 +5,7 @@ import { attachDriverLife } from './driverLife.ts';
 import { attachLegacyEntry } from './legacy/miniport/register.ts';
 import { NdisLibrary, type NdisOptions } from './library.ts';
 import { attachShutdown } from './miniport/shutdown.ts';
+import { attachPower } from './power/attach.ts';
 import { attachReceiveScaling } from './receiveScaling/parameters.ts';
 import { reserveOf } from './reserve.ts';
 import { attachStackWorker } from './stack/worker.ts';
@@ -18,5 +19,6 @@ export function createNdis(kernel: Kernel, options: NdisOptions = {}): NdisLibra
   attachLegacyEntry(ndis);
   attachShutdown(ndis);
   attachReceiveScaling(ndis);
+  attachPower(ndis);
   return ndis;
 }

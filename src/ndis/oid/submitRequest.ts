@@ -12,6 +12,7 @@ import {
   NDIS_STATUS_RESOURCES,
 } from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
+import { powerHooksOf } from '../power/hooks.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { answerRequest } from './answers.ts';
@@ -62,6 +63,9 @@ export function submitRequest(
   const refused =
     refusePort(ndis, adapter, fields.port) ?? refuseContents(ndis, adapter, request, fields, plan);
   if (refused !== null) return refused;
+  // What bindings want of sleeping states is NDIS's to put together, above every module.
+  const taken = binding === null ? null : powerHooksOf(ndis).takeRequest(ndis, binding, request, fields);
+  if (taken !== null) return taken;
   const answered = station.module === null ? answerRequest(ndis, adapter, request, fields) : null;
   if (answered !== null) return answered;
   if (station.queue.length >= REQUEST_QUEUE_LIMIT) return NDIS_STATUS_RESOURCES;

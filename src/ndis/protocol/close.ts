@@ -16,6 +16,7 @@ import type { NdisLibrary } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
 import { updatePacketFilter } from '../oid/ownRequest.ts';
 import { abandonRequests } from '../oid/requestQueue.ts';
+import { powerHooksOf } from '../power/hooks.ts';
 import { CLOSE_THREAD } from '../stack/threads.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { Binding } from './protocolDriver.ts';
@@ -77,6 +78,7 @@ const closeBinding = procedure<NdisLibrary, { readonly binding: Address; readonl
 
 /** Takes the binding off its adapter's data path. */
 export function finishClose(ndis: NdisLibrary, binding: Binding): void {
+  powerHooksOf(ndis).forgetBinding(ndis, binding);
   binding.openState = 'closed';
   freeLibraryMemory(ndis, binding.block);
   binding.block = 0;

@@ -20,6 +20,7 @@ import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { statusName } from '../names.ts';
 import { checkHeader, type HeaderRule } from '../objectHeader.ts';
 import { DEFAULT_PORT, portState } from '../ports/ports.ts';
+import { powerHooksOf } from '../power/hooks.ts';
 import { operationalStatus, readLinkState, writeOperationalState } from './linkState.ts';
 import { wrongStatus } from './statusRules.ts';
 
@@ -152,10 +153,16 @@ function isOfStack(ndis: NdisLibrary, adapter: MiniportAdapter, handle: Handle):
   return handle === adapter.handle || ndis.resolve(handle, FilterModule)?.adapter === adapter;
 }
 
-/** Keeps the link state that an indication brings. */
+/** Keeps the link state that an indication brings, and what it says of power. */
 function keepState(ndis: NdisLibrary, adapter: MiniportAdapter, indication: Address): void {
   const { memory } = ndis;
-  if (memory.u32[(indication + at.StatusCode) >> 2] !== NDIS_STATUS_LINK_STATE) return;
+  const status = memory.u32[(indication + at.StatusCode) >> 2];
+  if (status !== NDIS_STATUS_LINK_STATE) {
+    const size = memory.u32[(indication + at.StatusBufferSize) >> 2];
+    const buffer = memory.readPointer(indication + at.StatusBuffer);
+    powerHooksOf(ndis).keepStatus(ndis, adapter, status, buffer, size);
+    return;
+  }
   if (memory.u32[(indication + at.PortNumber) >> 2] !== DEFAULT_PORT) return;
   adapter.link = readLinkState(memory, memory.readPointer(indication + at.StatusBuffer));
 }
@@ -225,13 +232,14 @@ export const NdisFIndicateStatus = declareFunction('ndis', {
 /**
  * Indicates a status of NDIS's own to every open binding of an adapter: NDIS_STATUS_RESET_START, for example. Nothing
  * is indicated when memory is short; the trace then says so.
- * @param contents what StatusBuffer points to.
+ * @param contents what StatusBuffer points to. @param destination the one binding that it is for; 0: every one.
  */
 export function indicateStatus(
   ndis: NdisLibrary,
   adapter: MiniportAdapter,
   status: number,
   contents: Uint8Array = new Uint8Array(0),
+  destination: Handle = 0,
 ): void {
   const { memory, kernel } = ndis;
   const pool = poolOf(kernel);
@@ -245,6 +253,9 @@ export function indicateStatus(
   memory.u8[block + 1] = NDIS_STATUS_INDICATION_REVISION_1;
   memory.u16[(block + 2) >> 1] = NDIS_SIZEOF_STATUS_INDICATION_REVISION_1;
   memory.writePointer(block + at.SourceHandle, adapter.handle);
+  memory.writePointer(block + at.DestinationHandle, destination);
+  // Modules may pass on only what names a request beside its destination.
+  memory.writePointer(block + at.RequestId, destination);
   memory.u32[(block + at.StatusCode) >> 2] = status;
   memory.u32[(block + at.StatusBufferSize) >> 2] = contents.length;
   memory.writePointer(block + at.StatusBuffer, contents.length === 0 ? 0 : block + size);

@@ -1,0 +1,14 @@
+/** Hooks what NDIS does for sleeping states into the library. */
+
+import type { NdisLibrary } from '../library.ts';
+import { powerHooksOf } from './hooks.ts';
+import { attachPowerAnswers, takePowerRequest } from './powerRequests.ts';
+import { forgetPowerOf, keepPowerStatus } from './wake.ts';
+
+export function attachPower(ndis: NdisLibrary): void {
+  const hooks = powerHooksOf(ndis);
+  hooks.takeRequest = takePowerRequest;
+  hooks.keepStatus = keepPowerStatus;
+  hooks.forgetBinding = forgetPowerOf;
+  attachPowerAnswers(ndis);
+}
