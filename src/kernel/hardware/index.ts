@@ -6,6 +6,7 @@ export * from './interrupts.ts';
 export * from './pciFunction.ts';
 export * from './bus.ts';
 export * from './deviceMemory.ts';
+export * from './systemDma.ts';
 export * from './registerFunctions.ts';
 export * from './portFunctions.ts';
 export * from './ioSpaceFunctions.ts';

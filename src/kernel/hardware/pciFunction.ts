@@ -56,7 +56,7 @@ export class PciFunction implements DeviceHost {
   readonly slot: number;
   readonly configuration: PciConfiguration;
   readonly ranges: AssignedRange[] = [];
-  readonly interruptMode: InterruptMode;
+  interruptMode: InterruptMode;
   /** The line of its pin. */
   readonly line: InterruptSource;
   /** Its messages; none where it interrupts by its pin. */
@@ -98,6 +98,13 @@ export class PciFunction implements DeviceHost {
     this.configuration.setInterruptMode(this.interruptMode);
     this.configuration.setInterruptLine(this.line.vector);
     this.configuration.setCommand(COMMAND_IO | COMMAND_MEMORY | COMMAND_BUS_MASTER);
+  }
+
+  /** Gives up its messages: its driver knows lines only. */
+  useLine(): void {
+    this.interruptMode = 'line';
+    this.configuration.setInterruptMode('line');
+    this.updatePin();
   }
 
   get messagesEnabled(): boolean {
