@@ -51,4 +51,5 @@ export * from './sync/functions.ts';
 export * from './configuration/functions.ts';
 export * from './strings/functions.ts';
 export * from './timer/functions.ts';
+export * from './hardware/functions.ts';
 export * from './legacy/functions.ts';

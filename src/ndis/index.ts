@@ -101,3 +101,4 @@ export * from './sync/index.ts';
 export * from './configuration/index.ts';
 export * from './strings/index.ts';
 export * from './timer/index.ts';
+export * from './hardware/index.ts';

@@ -3,8 +3,8 @@
  * their kin, and NdisZeroMappedMemory (ndis.h).
  */
 
-import { busOf, readPortBuffer, readRegister, writePortBuffer, writeRegister } from '../../kernel/index.ts';
 import type { OutPointer } from '../../kernel/index.ts';
+import { busOf, readPortBuffer, readRegister, writePortBuffer, writeRegister } from '../../kernel/index.ts';
 import type { Address, KernelMemory } from '../../memory/index.ts';
 import { macro } from '../declareNdis.ts';
 
@@ -103,7 +103,12 @@ export const NdisRawWritePortUshort = portWriter('NdisRawWritePortUshort', 'USHO
 /** Writes four bytes to a port. Any IRQL. ndis/nf-ndis-ndisrawwriteportulong */
 export const NdisRawWritePortUlong = portWriter('NdisRawWritePortUlong', 'ULONG', 4);
 /** Reads `Length` bytes from one port. Any IRQL. ndis/nf-ndis-ndisrawreadportbufferuchar */
-export const NdisRawReadPortBufferUchar = portBuffer('NdisRawReadPortBufferUchar', 'UCHAR', 1, readPortBuffer);
+export const NdisRawReadPortBufferUchar = portBuffer(
+  'NdisRawReadPortBufferUchar',
+  'UCHAR',
+  1,
+  readPortBuffer,
+);
 /** Reads `Length` units of two bytes from one port. Any IRQL. ndis/nf-ndis-ndisrawreadportbufferushort */
 export const NdisRawReadPortBufferUshort = portBuffer(
   'NdisRawReadPortBufferUshort',
@@ -112,7 +117,12 @@ export const NdisRawReadPortBufferUshort = portBuffer(
   readPortBuffer,
 );
 /** Reads `Length` units of four bytes from one port. Any IRQL. ndis/nf-ndis-ndisrawreadportbufferulong */
-export const NdisRawReadPortBufferUlong = portBuffer('NdisRawReadPortBufferUlong', 'ULONG', 4, readPortBuffer);
+export const NdisRawReadPortBufferUlong = portBuffer(
+  'NdisRawReadPortBufferUlong',
+  'ULONG',
+  4,
+  readPortBuffer,
+);
 /** Writes `Length` bytes to one port. Any IRQL. ndis/nf-ndis-ndisrawwriteportbufferuchar */
 export const NdisRawWritePortBufferUchar = portBuffer(
   'NdisRawWritePortBufferUchar',

@@ -76,7 +76,17 @@ export const NdisMGetBusData = synchronous(
       Length: number,
     ): number => {
       const call = 'NdisMGetBusData';
-      return readBusData(ndis, driver, call, GET_PAGE, NdisMiniportHandle, WhichSpace, Offset, Buffer, Length);
+      return readBusData(
+        ndis,
+        driver,
+        call,
+        GET_PAGE,
+        NdisMiniportHandle,
+        WhichSpace,
+        Offset,
+        Buffer,
+        Length,
+      );
     },
 );
 
@@ -98,6 +108,16 @@ export const NdisMSetBusData = synchronous(
       Length: number,
     ): number => {
       const call = 'NdisMSetBusData';
-      return writeBusData(ndis, driver, call, SET_PAGE, NdisMiniportHandle, WhichSpace, Offset, Buffer, Length);
+      return writeBusData(
+        ndis,
+        driver,
+        call,
+        SET_PAGE,
+        NdisMiniportHandle,
+        WhichSpace,
+        Offset,
+        Buffer,
+        Length,
+      );
     },
 );

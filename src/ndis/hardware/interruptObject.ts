@@ -182,13 +182,10 @@ export class InterruptObject extends NdisObject {
     const throttle = dpc + THROTTLE;
     u32[throttle >> 2] = ALL_LISTS;
     u32[(throttle + 4) >> 2] = 0;
-    this.#routines.deferred(
-      Math.floor(index / this.#processors),
-      this.ndis.contextValue(context),
-      throttle,
-    );
+    this.#routines.deferred(Math.floor(index / this.#processors), this.ndis.contextValue(context), throttle);
     // MoreNblsPending: there is more to indicate, so NDIS comes back.
-    if (this.#block !== 0 && (u32[(throttle + 4) >> 2] & 1) !== 0) queueDpc(this.ndis.kernel, dpc, 0, context);
+    if (this.#block !== 0 && (u32[(throttle + 4) >> 2] & 1) !== 0)
+      queueDpc(this.ndis.kernel, dpc, 0, context);
   }
 
   #service(message: number): boolean {

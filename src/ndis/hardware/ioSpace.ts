@@ -103,7 +103,13 @@ export const NdisMMapIoSpace = synchronous(
     ): number => {
       const { memory, kernel } = ndis;
       memory.writePointer(VirtualAddress, 0);
-      const adapter = ndis.expect(MiniportAdapterHandle, MiniportAdapter, driver, 'NdisMMapIoSpace', MAP_PAGE);
+      const adapter = ndis.expect(
+        MiniportAdapterHandle,
+        MiniportAdapter,
+        driver,
+        'NdisMMapIoSpace',
+        MAP_PAGE,
+      );
       if (adapter === null) return NDIS_STATUS_FAILURE;
       const physical = BigInt.asUintN(64, BigInt(PhysicalAddress));
       const start = physical < BigInt(memory.size) ? Number(physical) : 0;

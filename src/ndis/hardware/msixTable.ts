@@ -45,10 +45,7 @@ export const NdisMConfigMSIXTableEntry = synchronous(
   '6.1',
   PAGE,
   (ndis, driver) =>
-    (
-      NdisMiniportHandle: Handle,
-      MSIXConfigParameters: Pointer<NDIS_MSIX_CONFIG_PARAMETERS>,
-    ): number => {
+    (NdisMiniportHandle: Handle, MSIXConfigParameters: Pointer<NDIS_MSIX_CONFIG_PARAMETERS>): number => {
       const call = 'NdisMConfigMSIXTableEntry';
       const target = functionAt(ndis, NdisMiniportHandle, driver, call, PAGE);
       if (target === null || target.interruptMode !== 'msi-x') return NDIS_STATUS_NOT_SUPPORTED;

@@ -67,12 +67,7 @@ function walk(
 }
 
 /** What a list for this data needs. */
-export function measureList(
-  memory: KernelMemory,
-  mdl: Address,
-  offset: number,
-  length: number,
-): ListShape {
+export function measureList(memory: KernelMemory, mdl: Address, offset: number, length: number): ListShape {
   let elements = 0;
   let pages = 0;
   const bytes = walk(memory, mdl, offset, length, (address, size) => {

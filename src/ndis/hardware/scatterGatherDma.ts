@@ -32,10 +32,7 @@ import {
 } from '../generated/constants/index.ts';
 import { NDIS_SG_DMA_DESCRIPTION } from '../generated/structures/index.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
-import {
-  DmaObject,
-  MINIPORT_ALLOCATE_SHARED_MEM_COMPLETE,
-} from '../memory/sharedMemory.ts';
+import { DmaObject, MINIPORT_ALLOCATE_SHARED_MEM_COMPLETE } from '../memory/sharedMemory.ts';
 import { physicalDeviceOf } from '../miniport/adapterDevices.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { NB_CURRENT_MDL, NB_CURRENT_MDL_OFFSET, NB_DATA_LENGTH } from '../netBuffer/offsets.ts';

@@ -13,6 +13,7 @@ import {
 } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
 import { synchronous } from '../declareNdis.ts';
+import { resourceListOf } from '../hardware/adapterHardware.ts';
 import { type NdisLibrary, perNdis } from '../library.ts';
 import { MiniportAdapter } from './miniportAdapter.ts';
 
@@ -77,6 +78,11 @@ function adapterDevices(ndis: NdisLibrary, adapter: MiniportAdapter): AdapterDev
   return devices;
 }
 
+/** The DEVICE_OBJECT that the bus reports for an adapter; 0 when memory is short. */
+export function physicalDeviceOf(ndis: NdisLibrary, adapter: MiniportAdapter): Address {
+  return adapterDevices(ndis, adapter)?.physical ?? 0;
+}
+
 function propertiesOf(adapter: MiniportAdapter): Map<number, string | number> {
   return new Map<number, string | number>([
     [property.description, adapter.instanceName],
@@ -116,8 +122,8 @@ export function releaseAdapterDevices(ndis: NdisLibrary, adapter: MiniportAdapte
 }
 
 /**
- * Writes the device objects of an adapter and its resources: NULL, as adapters of a machine have no hardware. Each
- * pointer may be NULL. IRQL PASSIVE_LEVEL. Without memory, and for a wrong handle (a finding), all are NULL.
+ * Writes the device objects of an adapter and its resources, which are NULL for one without hardware. Each pointer may
+ * be NULL. IRQL PASSIVE_LEVEL. Without memory, and for a wrong handle (a finding), all are NULL.
  * ndis/nf-ndis-ndismgetdeviceproperty
  */
 export const NdisMGetDeviceProperty = synchronous(
@@ -143,7 +149,8 @@ export const NdisMGetDeviceProperty = synchronous(
       write(PhysicalDeviceObject, devices?.physical ?? 0);
       write(FunctionalDeviceObject, devices?.functional ?? 0);
       write(NextDeviceObject, devices?.physical ?? 0);
-      write(AllocatedResources, 0);
-      write(AllocatedResourcesTranslated, 0);
+      const resources = adapter === null ? 0 : resourceListOf(ndis, adapter);
+      write(AllocatedResources, resources);
+      write(AllocatedResourcesTranslated, resources);
     },
 );

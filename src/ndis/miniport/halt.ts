@@ -9,6 +9,8 @@ import type { Address } from '../../memory/index.ts';
 import { waitFor } from '../events.ts';
 import { detachModule } from '../filter/attach.ts';
 import { NDIS_PAUSE_NDIS_INTERNAL, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
+import { releaseHardware } from '../hardware/adapterHardware.ts';
+import { releaseAdapterClaims } from '../hardware/release.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { endAdapterRequests } from '../oid/requestQueue.ts';
@@ -69,6 +71,7 @@ export const takeDownStack = procedure<NdisLibrary, { readonly adapter: Address;
       if (adapter !== null) {
         endAdapterRequests(ndis, adapter);
         releasePorts(ndis, adapter);
+        releaseAdapterClaims(ndis, adapter);
         adapter.bindRequests.length = 0;
       }
       return step.done(NDIS_STATUS_SUCCESS);
@@ -97,6 +100,7 @@ export const haltAdapter = procedure<NdisLibrary, { readonly adapter: Address; r
     over: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+      releaseHardware(ndis, adapter);
       releaseAdapterDevices(ndis, adapter);
       apply(ndis.kernel, deviceStates, deviceOf(ndis, adapter), 'IRP_MN_REMOVE_DEVICE', null);
       adapter.halted = true;

@@ -17,6 +17,7 @@ import {
   NdisHaltDeviceInitializationFailed,
 } from '../generated/constants/index.ts';
 import { NDIS_MINIPORT_INIT_PARAMETERS } from '../generated/structures/index.ts';
+import { partialResourceListOf } from '../hardware/adapterHardware.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
@@ -140,6 +141,7 @@ function allocateInitParameters(ndis: NdisLibrary, adapter: MiniportAdapter): Ad
     IMDeviceInstanceContext: adapter.deviceContext,
     MiniportAddDeviceContext: adapter.addDeviceContext,
     IfIndex: adapter.ifIndex,
+    AllocatedResources: partialResourceListOf(ndis, adapter),
   });
   if (address === 0) return 0;
   NDIS_MINIPORT_INIT_PARAMETERS.at(ndis.memory, address).NetLuid.Value = adapter.netLuid;
