@@ -99,15 +99,19 @@ export function createTestFilter(
   driver: TestDriver = t.createDriver(name),
 ): TestFilter {
   const handle = driver.cell();
+  const { ndis } = driver;
   const filter: TestFilter = {
     driver,
     handle,
     log: [],
     modules: [],
-    onSend: () => {},
-    onSendComplete: () => {},
-    onReceive: () => {},
-    onReturn: () => {},
+    onSend: (context, lists, port, flags) =>
+      ndis.NdisFSendNetBufferLists(moduleOf(context), lists, port, flags),
+    onSendComplete: (context, lists, flags) =>
+      ndis.NdisFSendNetBufferListsComplete(moduleOf(context), lists, flags),
+    onReceive: (context, lists, port, count, flags) =>
+      ndis.NdisFIndicateReceiveNetBufferLists(moduleOf(context), lists, port, count, flags),
+    onReturn: (context, lists, flags) => ndis.NdisFReturnNetBufferLists(moduleOf(context), lists, flags),
     object: () => {
       const object = t.ndis.resolve(handle.value, FilterDriver);
       if (object === null) throw new Error('the test filter is not registered');

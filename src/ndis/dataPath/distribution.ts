@@ -9,12 +9,14 @@ import {
   NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
   NDIS_RECEIVE_FLAGS_RESOURCES,
 } from '../generated/constants/index.ts';
-import type { NdisLibrary } from '../library.ts';
+import { type NdisLibrary, perNdis } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { NBL_NEXT } from '../netBuffer/offsets.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { accepts } from './accept.ts';
 import { emitHops } from './hop.ts';
+import { loopbackSender } from './loopback.ts';
+import { returnInto } from './receives.ts';
 
 /** Lists of one indication that are worked on at once; a longer chain is taken in pieces. */
 const PIECE = 256;
@@ -28,7 +30,10 @@ interface Room {
   readonly wanted: Int32Array;
 }
 
-export class Distribution {
+/** How the trace names who gives lists back that no binding wants. */
+const NOBODY = 'ndis';
+
+class Distribution {
   readonly #ndis: NdisLibrary;
   /** Made when first needed: most machines never need one. */
   readonly #rooms: Room[] = [];
@@ -38,8 +43,18 @@ export class Distribution {
     this.#ndis = ndis;
   }
 
-  /** Indicates a chain to every binding of `adapter` that wants some of it. */
-  indicate(adapter: MiniportAdapter, chain: Address, port: number, flags: number): void {
+  /**
+   * Indicates a chain to every binding of `adapter` that wants some of it. With `counted` the adapter counted the lists
+   * already, and what nobody wants goes back through the filter modules.
+   */
+  indicate(
+    adapter: MiniportAdapter,
+    from: string,
+    chain: Address,
+    port: number,
+    flags: number,
+    counted: boolean,
+  ): void {
     const { i32 } = this.#ndis.memory;
     const room = this.#room();
     this.#depth++;
@@ -48,7 +63,7 @@ export class Distribution {
       while (list !== 0) {
         let count = 0;
         for (; list !== 0 && count < PIECE; list = i32[(list + NBL_NEXT) >> 2]) room.lists[count++] = list;
-        this.#piece(adapter, room, count, port, flags);
+        this.#piece(adapter, from, room, count, port, flags, counted);
         if ((flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0) this.#link(room.lists, count, list);
       }
     } finally {
@@ -62,23 +77,36 @@ export class Distribution {
     return this.#rooms[this.#depth];
   }
 
-  #piece(adapter: MiniportAdapter, room: Room, count: number, port: number, flags: number): void {
+  #piece(
+    adapter: MiniportAdapter,
+    from: string,
+    room: Room,
+    count: number,
+    port: number,
+    flags: number,
+    counted: boolean,
+  ): void {
     const { memory } = this.#ndis;
     const { receivers } = adapter;
     const { lists, wanted } = room;
     for (let i = 0; i < count; i++) {
       let bits = 0;
-      for (let r = 0; r < receivers.length; r++) if (accepts(memory, receivers[r], lists[i])) bits |= 1 << r;
+      // A frame that NDIS loops back does not go to who sent it.
+      const sender = adapter.loopedOutstanding > 0 ? loopbackSender(this.#ndis, lists[i]) : 0;
+      for (let r = 0; r < receivers.length; r++) {
+        if ((sender === 0 || receivers[r].handle !== sender) && accepts(memory, receivers[r], lists[i]))
+          bits |= 1 << r;
+      }
       wanted[i] = bits;
     }
     const reclaimed = (flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0;
     const lent = flags | NDIS_RECEIVE_FLAGS_RESOURCES;
     for (let r = 0; r < receivers.length; r++)
-      this.#give(adapter, receivers[r], room, count, r, port, lent, !reclaimed);
+      this.#give(adapter, from, receivers[r], room, count, r, port, lent, !reclaimed, counted);
     if (reclaimed) return;
     for (let r = 0; r < receivers.length; r++)
-      this.#give(adapter, receivers[r], room, count, r, port, flags, false);
-    this.#returnUnwanted(adapter, room, count, flags);
+      this.#give(adapter, from, receivers[r], room, count, r, port, flags, false, counted);
+    this.#returnUnwanted(adapter, room, count, flags, counted);
   }
 
   /**
@@ -87,6 +115,7 @@ export class Distribution {
    */
   #give(
     adapter: MiniportAdapter,
+    from: string,
     binding: Binding,
     room: Room,
     count: number,
@@ -94,6 +123,7 @@ export class Distribution {
     port: number,
     flags: number,
     onlyShared: boolean,
+    counted: boolean,
   ): void {
     const { i32 } = this.#ndis.memory;
     const { lists, wanted } = room;
@@ -120,17 +150,24 @@ export class Distribution {
     i32[(tail + NBL_NEXT + 4) >> 2] = 0;
     if (!lent) {
       binding.receivesOutstanding += number;
-      adapter.receivesOutstanding += number;
+      if (!counted) adapter.receivesOutstanding += number;
     }
     const { kernel } = this.#ndis;
-    if (kernel.trace !== null) emitHops(kernel, adapter.label, binding.protocol.name, head, 'receive');
+    if (kernel.trace !== null) emitHops(kernel, from, binding.protocol.name, head, 'receive');
     binding.receive(binding.context, head, port, number, flags);
   }
 
-  #returnUnwanted(adapter: MiniportAdapter, room: Room, count: number, flags: number): void {
+  #returnUnwanted(
+    adapter: MiniportAdapter,
+    room: Room,
+    count: number,
+    flags: number,
+    counted: boolean,
+  ): void {
     const { i32 } = this.#ndis.memory;
     let head = 0;
     let tail = 0;
+    let number = 0;
     for (let i = 0; i < count; i++) {
       if (room.wanted[i] !== 0) continue;
       const list = room.lists[i];
@@ -140,11 +177,14 @@ export class Distribution {
         i32[(tail + NBL_NEXT + 4) >> 2] = KERNEL_WINDOW_HIGH;
       }
       tail = list;
+      number++;
     }
     if (head === 0) return;
     i32[(tail + NBL_NEXT) >> 2] = 0;
     i32[(tail + NBL_NEXT + 4) >> 2] = 0;
-    adapter.returnLists(adapter.context, head, flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL);
+    const returnFlags = flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL;
+    if (!counted) adapter.returnLists(adapter.context, head, returnFlags);
+    else returnInto(this.#ndis, adapter, adapter.topReturn, NOBODY, head, number, returnFlags);
   }
 
   /** Restores the links of a chain that the miniport takes back. */
@@ -158,3 +198,6 @@ export class Distribution {
 function createRoom(): Room {
   return { lists: new Int32Array(PIECE), wanted: new Int32Array(PIECE) };
 }
+
+/** The distribution of a library. */
+export const distributionOf = perNdis('distribution', (ndis) => new Distribution(ndis));

@@ -1,23 +1,19 @@
 /**
- * Receives: from the miniport to the bindings that want the frames, and back when they are returned.
+ * Receives: from the miniport to the lowest filter module or the bindings that want the frames, and back when they are
+ * returned.
  * Implements nf-ndis-ndismindicatereceivenetbufferlists and nf-ndis-ndisreturnnetbufferlists.
  */
 
 import { type Driver, declareFunction, type Handle } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
-import {
-  NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET,
-  NDIS_RECEIVE_FLAGS_RESOURCES,
-} from '../generated/constants/index.ts';
+import { NDIS_RECEIVE_FLAGS_RESOURCES } from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
-import { NBL_NBL_FLAGS, NBL_NEXT } from '../netBuffer/offsets.ts';
+import { NBL_NEXT } from '../netBuffer/offsets.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
-import { accepts } from './accept.ts';
-import { Distribution } from './distribution.ts';
 import { emitHops } from './hop.ts';
-import { freeLoopbackLists } from './loopback.ts';
+import { receiveInto, receiveIntoBindings, returnInto } from './receives.ts';
 
 const INDICATE_PAGE = 'ndis/nf-ndis-ndismindicatereceivenetbufferlists';
 const RETURN_PAGE = 'ndis/nf-ndis-ndisreturnnetbufferlists';
@@ -36,9 +32,7 @@ export const NdisMIndicateReceiveNetBufferLists = declareFunction('ndis', {
   since: '6.0',
   page: INDICATE_PAGE,
   implement: (ndis: NdisLibrary, driver) => {
-    const { kernel } = ndis;
     const { objects } = ndis.memory;
-    const distribution = new Distribution(ndis);
     return (
       MiniportAdapterHandle: Handle,
       NetBufferList: Address,
@@ -57,15 +51,35 @@ export const NdisMIndicateReceiveNetBufferLists = declareFunction('ndis', {
         );
         return;
       }
-      const sole = adapter.soleReceiver ?? soleReceiverOf(ndis, adapter, NetBufferList);
-      if (sole === null) return distribution.indicate(adapter, NetBufferList, PortNumber, ReceiveFlags);
-      if ((ReceiveFlags & NDIS_RECEIVE_FLAGS_RESOURCES) === 0) {
-        sole.receivesOutstanding += NumberOfNetBufferLists;
-        adapter.receivesOutstanding += NumberOfNetBufferLists;
+      const bottom = adapter.bottomReceive;
+      const count = NumberOfNetBufferLists;
+      if (bottom === null && adapter.topReturn === null) {
+        receiveIntoBindings(
+          ndis,
+          adapter,
+          adapter.label,
+          NetBufferList,
+          PortNumber,
+          count,
+          ReceiveFlags,
+          false,
+        );
+        return;
       }
-      if (kernel.trace !== null)
-        emitHops(kernel, adapter.label, sole.protocol.name, NetBufferList, 'receive');
-      sole.receive(sole.context, NetBufferList, PortNumber, NumberOfNetBufferLists, ReceiveFlags);
+      if ((ReceiveFlags & NDIS_RECEIVE_FLAGS_RESOURCES) === 0) adapter.receivesOutstanding += count;
+      if (bottom !== null)
+        receiveInto(ndis, bottom, adapter.label, NetBufferList, PortNumber, count, ReceiveFlags);
+      else
+        receiveIntoBindings(
+          ndis,
+          adapter,
+          adapter.label,
+          NetBufferList,
+          PortNumber,
+          count,
+          ReceiveFlags,
+          true,
+        );
     };
   },
 });
@@ -83,7 +97,7 @@ export const NdisReturnNetBufferLists = declareFunction('ndis', {
   page: RETURN_PAGE,
   implement: (ndis: NdisLibrary, driver) => {
     const { kernel } = ndis;
-    const { objects, i32, u32 } = ndis.memory;
+    const { objects, i32 } = ndis.memory;
     return (NdisBindingHandle: Handle, NetBufferLists: Address, ReturnFlags: number): void => {
       const binding = objects.valueAt(NdisBindingHandle);
       if (!(binding instanceof Binding)) {
@@ -91,37 +105,31 @@ export const NdisReturnNetBufferLists = declareFunction('ndis', {
         return;
       }
       let count = 0;
-      let looped = 0;
-      for (let list: Address = NetBufferLists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
-        count++;
-        if ((u32[(list + NBL_NBL_FLAGS) >> 2] & NDIS_NBL_FLAGS_IS_LOOPBACK_PACKET) !== 0) looped++;
-      }
+      for (let list: Address = NetBufferLists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) count++;
       if (count > binding.receivesOutstanding)
         return reportReturnedTwice(ndis, driver, binding, NetBufferLists);
       binding.receivesOutstanding -= count;
       const { adapter } = binding;
-      if (kernel.trace !== null)
-        emitHops(kernel, binding.protocol.name, adapter.label, NetBufferLists, 'return');
-      let lists = NetBufferLists;
-      if (looped > 0) lists = freeLoopbackLists(ndis, NetBufferLists);
-      adapter.receivesOutstanding -= count - looped;
-      if (lists !== 0) adapter.returnLists(adapter.context, lists, ReturnFlags);
+      if (adapter.topReturn !== null || adapter.loopedOutstanding > 0) {
+        returnInto(
+          ndis,
+          adapter,
+          adapter.topReturn,
+          binding.protocol.name,
+          NetBufferLists,
+          count,
+          ReturnFlags,
+        );
+      } else {
+        adapter.receivesOutstanding -= count;
+        if (kernel.trace !== null)
+          emitHops(kernel, binding.protocol.name, adapter.label, NetBufferLists, 'return');
+        adapter.returnLists(adapter.context, NetBufferLists, ReturnFlags);
+      }
       if (binding.drainEvent !== 0) releaseIfDrained(ndis, binding);
     };
   },
 });
-
-/** The one binding that receives, where it wants every list of the chain: the chain then goes to it as it is. */
-function soleReceiverOf(ndis: NdisLibrary, adapter: MiniportAdapter, chain: Address): Binding | null {
-  if (adapter.receivers.length !== 1) return null;
-  const binding = adapter.receivers[0];
-  const { memory } = ndis;
-  const { i32 } = memory;
-  for (let list = chain; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
-    if (!accepts(memory, binding, list)) return null;
-  }
-  return binding;
-}
 
 function reportReturnedTwice(ndis: NdisLibrary, driver: Driver, binding: Binding, lists: Address): void {
   ndis.kernel.report(

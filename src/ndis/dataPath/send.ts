@@ -1,19 +1,19 @@
 /**
- * Sends: from a protocol's binding to the miniport, and back when they are complete.
+ * Sends: from a protocol's binding to the topmost filter module or the miniport, and back when they are complete.
  * Implements nf-ndis-ndissendnetbufferlists, nf-ndis-ndismsendnetbufferlistscomplete and
  * nf-ndis-ndiscancelsendnetbufferlists.
  */
 
 import { type Driver, declareFunction, type Handle } from '../../kernel/index.ts';
-import { type Address, CALLABLE_RANGE_START, OBJECT_RANGE_START } from '../../memory/index.ts';
-import { NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK, NDIS_STATUS_PAUSED } from '../generated/constants/index.ts';
+import type { Address } from '../../memory/index.ts';
+import type { FilterModule } from '../filter/filterModule.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
-import { NBL_NEXT, NBL_SOURCE_HANDLE, NBL_STATUS } from '../netBuffer/offsets.ts';
+import { NBL_NEXT, NBL_SOURCE_HANDLE } from '../netBuffer/offsets.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
-import { releaseIfDrained } from '../stack/drain.ts';
 import { emitHops } from './hop.ts';
 import { loopBack } from './loopback.ts';
+import { completeInto, completeToBindings, refuseSend, reportUnknownCompletion, sendInto } from './sends.ts';
 
 const SEND_PAGE = 'ndis/nf-ndis-ndissendnetbufferlists';
 const COMPLETE_PAGE = 'ndis/nf-ndis-ndismsendnetbufferlistscomplete';
@@ -54,23 +54,19 @@ export const NdisSendNetBufferLists = declareFunction('ndis', {
           setSource(ndis, driver, list, NdisBindingHandle);
       }
       binding.sendsOutstanding += count;
+      const top = adapter.topSend;
+      if (top !== null) {
+        sendInto(ndis, top, binding.protocol.name, NetBufferLists, count, PortNumber, SendFlags);
+        return;
+      }
       adapter.sendsOutstanding += count;
       if (kernel.trace !== null)
         emitHops(kernel, binding.protocol.name, adapter.label, NetBufferLists, 'send');
-      if (adapter.loopbackWanted && wantsLoopback(binding, SendFlags))
-        loopBack(ndis, binding, NetBufferLists, SendFlags);
+      if (adapter.loopbackWanted) loopBack(ndis, adapter, NetBufferLists, SendFlags);
       adapter.send(adapter.context, NetBufferLists, PortNumber, SendFlags);
     };
   },
 });
-
-/** Whether some binding other than the sender receives here, or the sender asked to be looked at too. */
-function wantsLoopback(binding: Binding, flags: number): boolean {
-  const { receivers } = binding.adapter;
-  return (
-    receivers.length > 1 || receivers[0] !== binding || (flags & NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK) !== 0
-  );
-}
 
 function setSource(ndis: NdisLibrary, driver: Driver, list: Address, handle: Handle): void {
   ndis.kernel.report(
@@ -91,22 +87,6 @@ function reportNotOpen(ndis: NdisLibrary, driver: Driver, handle: Handle): void 
   );
 }
 
-/** Completes lists that cannot be sent now. */
-function refuseSend(ndis: NdisLibrary, binding: Binding, lists: Address, flags: number): void {
-  const { i32, u32 } = ndis.memory;
-  for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2])
-    u32[(list + NBL_STATUS) >> 2] = NDIS_STATUS_PAUSED;
-  if (binding.state === 'Paused') {
-    ndis.kernel.report(
-      'SEND_WHILE_PAUSED',
-      binding.protocol.driver,
-      `${binding.label} is Paused; a protocol sends only in Running`,
-      'network/binding-states-of-a-protocol-driver',
-    );
-  }
-  binding.sendComplete(binding.context, lists, flags & 1);
-}
-
 /**
  * NdisMSendNetBufferListsComplete: gives sent lists back to whoever sent them, with the status in each; the lists of
  * several senders may be mixed. IRQL <= DISPATCH_LEVEL. A list that nobody waits for is the finding COMPLETED_TWICE.
@@ -120,7 +100,6 @@ export const NdisMSendNetBufferListsComplete = declareFunction('ndis', {
   since: '6.0',
   page: COMPLETE_PAGE,
   implement: (ndis: NdisLibrary, driver) => {
-    const { kernel } = ndis;
     const { objects, i32 } = ndis.memory;
     return (MiniportAdapterHandle: Handle, NetBufferList: Address, SendCompleteFlags: number): void => {
       const adapter = objects.valueAt(MiniportAdapterHandle);
@@ -134,58 +113,31 @@ export const NdisMSendNetBufferListsComplete = declareFunction('ndis', {
         );
         return;
       }
-      let first: Address = NetBufferList;
-      while (first !== 0) {
-        // A run of lists with one source goes back in one call.
-        const source = i32[(first + NBL_SOURCE_HANDLE) >> 2];
-        let last = first;
-        let count = 1;
-        let next = i32[(first + NBL_NEXT) >> 2];
-        while (next !== 0 && i32[(next + NBL_SOURCE_HANDLE) >> 2] === source) {
-          last = next;
-          count++;
-          next = i32[(next + NBL_NEXT) >> 2];
-        }
-        if (next !== 0) {
-          i32[(last + NBL_NEXT) >> 2] = 0;
-          i32[(last + NBL_NEXT + 4) >> 2] = 0;
-        }
-        const binding = objects.valueAt(source);
-        if (!(binding instanceof Binding) || binding.sendsOutstanding < count) {
-          reportUnknownCompletion(ndis, driver, adapter, first, source);
-        } else {
-          binding.sendsOutstanding -= count;
-          adapter.sendsOutstanding -= count;
-          if (kernel.trace !== null)
-            emitHops(kernel, adapter.label, binding.protocol.name, first, 'sendComplete');
-          binding.sendComplete(binding.context, first, SendCompleteFlags);
-          if (binding.drainEvent !== 0) releaseIfDrained(ndis, binding);
-        }
-        first = next;
+      const bottom = adapter.bottomComplete;
+      if (bottom === null) {
+        completeToBindings(ndis, driver, adapter, adapter.label, NetBufferList, SendCompleteFlags, true);
+        return;
       }
+      let count = 0;
+      for (let list: Address = NetBufferList; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) count++;
+      if (count > adapter.sendsOutstanding) {
+        const source = i32[(NetBufferList + NBL_SOURCE_HANDLE) >> 2];
+        return reportUnknownCompletion(ndis, driver, adapter, NetBufferList, source);
+      }
+      adapter.sendsOutstanding -= count;
+      completeInto(ndis, driver, adapter, bottom, adapter.label, NetBufferList, count, SendCompleteFlags);
     };
   },
 });
 
-function reportUnknownCompletion(
-  ndis: NdisLibrary,
-  driver: Driver,
-  adapter: MiniportAdapter,
-  list: Address,
-  source: Address,
-): void {
-  const known = source >= OBJECT_RANGE_START && source < CALLABLE_RANGE_START;
-  ndis.kernel.report(
-    known ? 'COMPLETED_TWICE' : 'COMPLETED_UNKNOWN_LIST',
-    driver,
-    `NdisMSendNetBufferListsComplete of ${adapter.label}: the list 0x${list.toString(16)} is not outstanding` +
-      (known ? '; it was completed before, or never sent' : '; its SourceHandle is no binding'),
-    COMPLETE_PAGE,
-  );
+/** Asks a module, or the miniport where that is null, to complete the queued lists with a cancel id. */
+export function cancelSends(adapter: MiniportAdapter, module: FilterModule | null, cancelId: Address): void {
+  if (module === null) adapter.miniport.handlers?.cancelSend.invoke(adapter.context, cancelId);
+  else module.data.cancelSend?.invoke(module.context, cancelId);
 }
 
 /**
- * NdisCancelSendNetBufferLists: asks the miniport to complete the queued lists with a cancel id. IRQL
+ * NdisCancelSendNetBufferLists: asks the filter modules and the miniport to complete the queued lists with a cancel id. IRQL
  * <= DISPATCH_LEVEL. Source: ndis/nf-ndis-ndiscancelsendnetbufferlists.
  */
 export const NdisCancelSendNetBufferLists = declareFunction('ndis', {
@@ -200,7 +152,6 @@ export const NdisCancelSendNetBufferLists = declareFunction('ndis', {
       const page = 'ndis/nf-ndis-ndiscancelsendnetbufferlists';
       const binding = ndis.expect(NdisBindingHandle, Binding, driver, 'NdisCancelSendNetBufferLists', page);
       if (binding === null) return;
-      const { adapter } = binding;
-      adapter.miniport.handlers?.cancelSend.invoke(adapter.context, CancelId);
+      cancelSends(binding.adapter, binding.adapter.topCancel, CancelId);
     },
 });

@@ -185,6 +185,8 @@ export class MiniportAdapter extends NdisObject {
   /** Lists handed to the miniport and not completed; lists it indicated and has not got back. */
   sendsOutstanding = 0;
   receivesOutstanding = 0;
+  /** Copies of frames that NDIS indicated as loopback and has not got back. */
+  loopedOutstanding = 0;
   /** Whether a send that asks for it can be looped back to some binding. */
   loopbackWanted = false;
   /** Device context of a virtual miniport (NdisIMInitializeDeviceInstanceEx). */
