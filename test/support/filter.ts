@@ -1,6 +1,7 @@
 /** A filter driver for conformance tests that passes everything on and records what is asked of it. */
 
-import type { Address } from '../../src/memory/index.ts';
+import { poolOf } from '../../src/kernel/index.ts';
+import { type Address, poolType } from '../../src/memory/index.ts';
 import {
   type FILTER_RECEIVE_NET_BUFFER_LISTS,
   type FILTER_RETURN_NET_BUFFER_LISTS,
@@ -9,10 +10,14 @@ import {
   FilterDriver,
   NDIS_FILTER_ATTRIBUTES_REVISION_1,
   NDIS_FILTER_CHARACTERISTICS_REVISION_2,
+  NDIS_FILTER_PARTIAL_CHARACTERISTICS,
+  NDIS_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1,
   NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES,
   NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
+  NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS,
   NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1,
   NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_2,
+  NDIS_SIZEOF_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1,
   NDIS_STATUS_SUCCESS,
 } from '../../src/ndis/index.ts';
 import type { Cell, TestDriver, TestNdis } from './ndis.ts';
@@ -136,4 +141,25 @@ export async function registerFilter(t: TestNdis, f: TestFilter, changes: object
       f.handle,
     ),
   );
+}
+
+/** NDIS_FILTER_PARTIAL_CHARACTERISTICS in memory; handlers that are not given are bypassed. */
+export function partialCharacteristics(
+  t: TestNdis,
+  driver: TestDriver,
+  handlers: Readonly<Record<string, unknown>>,
+): Address {
+  const { size } = NDIS_FILTER_PARTIAL_CHARACTERISTICS;
+  const at = poolOf(t.kernel).allocateZeroed(poolType.nonPagedNx, size, 1, 0);
+  const view = NDIS_FILTER_PARTIAL_CHARACTERISTICS.at(t.memory, at);
+  view.Header.Type = NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS;
+  view.Header.Revision = NDIS_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1;
+  view.Header.Size = NDIS_SIZEOF_FILTER_PARTIAL_CHARACTERISTICS_REVISION_1;
+  for (const [name, handler] of Object.entries(handlers)) {
+    if (handler === null) continue;
+    const offset = NDIS_FILTER_PARTIAL_CHARACTERISTICS.offset[name as 'SendNetBufferListsHandler'];
+    const address = t.memory.callables.addressOf(handler as (...args: never[]) => unknown, driver.driver);
+    t.memory.writePointer(at + offset, address);
+  }
+  return at;
 }
