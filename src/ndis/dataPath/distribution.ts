@@ -15,8 +15,8 @@ import { NBL_NEXT } from '../netBuffer/offsets.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { accepts } from './accept.ts';
 import { emitHops } from './hop.ts';
-import { loopbackSender } from './loopback.ts';
-import { returnInto } from './receives.ts';
+import { loopbackSender } from './loopbackCopies.ts';
+import { returnInto } from './returns.ts';
 
 /** Lists of one indication that are worked on at once; a longer chain is taken in pieces. */
 const PIECE = 256;

@@ -39,6 +39,7 @@ import type { Binding } from '../protocol/protocolDriver.ts';
 import { allocateCertain } from '../reserve.ts';
 import { accepts } from './accept.ts';
 import { emitHops } from './hop.ts';
+import { addLoopbackList } from './loopbackCopies.ts';
 import { receiveInto, receiveIntoBindings } from './receives.ts';
 
 /** Frames that may wait for indication; more are dropped, as a network would. */
@@ -63,8 +64,6 @@ interface Waiting {
 class Loopback {
   readonly #ndis: NdisLibrary;
   readonly #waiting: Waiting[] = [];
-  /** Copies that were indicated and are not back, with the sender that does not get them. */
-  readonly #out = new Map<Address, Address>();
   readonly #dpc: Address;
   /** Frames dropped because too many waited or memory was short. */
   dropped = 0;
@@ -133,8 +132,7 @@ class Loopback {
         poolOf(this.#ndis.kernel).free(list, NDIS_POOL_TAG);
         continue;
       }
-      adapter.loopedOutstanding++;
-      this.#out.set(list, sender);
+      addLoopbackList(this.#ndis, adapter, list, sender);
       if (binding === null) this.#indicate(adapter, list);
       else {
         binding.receivesOutstanding++;
@@ -151,26 +149,9 @@ class Loopback {
     if (bottom !== null) receiveInto(this.#ndis, bottom, adapter.label, list, 0, 1, flags);
     else receiveIntoBindings(this.#ndis, adapter, adapter.label, list, 0, 1, flags, true);
   }
-
-  /** The sender that does not get this copy back; 0 for none, and for a list that is no copy. */
-  senderOf(list: Address): Address {
-    return this.#out.get(list) ?? 0;
-  }
-
-  /** Frees a returned copy; false for a list that is none. */
-  release(list: Address): boolean {
-    if (!this.#out.delete(list)) return false;
-    poolOf(this.#ndis.kernel).free(list, NDIS_POOL_TAG);
-    return true;
-  }
 }
 
 const loopbackOf = perNdis('loopback', (ndis) => new Loopback(ndis));
-
-/** The sender of a frame that is not to get this copy of it; 0 for none. */
-export function loopbackSender(ndis: NdisLibrary, list: Address): Address {
-  return loopbackOf(ndis).senderOf(list);
-}
 
 /** Queues copies of the frames in `lists`, which go to the miniport now, for those who want them. */
 export function loopBack(ndis: NdisLibrary, adapter: MiniportAdapter, lists: Address, flags: number): void {
@@ -225,24 +206,4 @@ function queueFrames(
   let buffer = i32[(list + NBL_FIRST_NET_BUFFER) >> 2];
   for (; buffer !== 0; buffer = i32[(buffer + NB_NEXT) >> 2])
     loopbackOf(ndis).queue(adapter, binding, list, buffer, sender);
-}
-
-/** Frees the looped-back copies of a returned chain; what is left belongs to the miniport. */
-export function takeLoopbackLists(ndis: NdisLibrary, adapter: MiniportAdapter, lists: Address): Address {
-  const { memory } = ndis;
-  const loopback = loopbackOf(ndis);
-  let head = 0;
-  let tail = 0;
-  for (let list = lists; list !== 0; ) {
-    const next = memory.readPointer(list + NBL_NEXT);
-    if (loopback.release(list)) adapter.loopedOutstanding--;
-    else {
-      if (head === 0) head = list;
-      else memory.writePointer(tail + NBL_NEXT, list);
-      tail = list;
-    }
-    list = next;
-  }
-  if (tail !== 0) memory.writePointer(tail + NBL_NEXT, 0);
-  return head;
 }

@@ -13,7 +13,8 @@ import { NBL_NEXT } from '../netBuffer/offsets.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
 import { emitHops } from './hop.ts';
-import { receiveInto, receiveIntoBindings, returnInto } from './receives.ts';
+import { receiveInto, receiveIntoBindings } from './receives.ts';
+import { returnInto } from './returns.ts';
 
 const INDICATE_PAGE = 'ndis/nf-ndis-ndismindicatereceivenetbufferlists';
 const RETURN_PAGE = 'ndis/nf-ndis-ndisreturnnetbufferlists';

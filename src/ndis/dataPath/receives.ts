@@ -1,6 +1,6 @@
 /**
- * The way of received lists up through the filter modules to the bindings, and of returned ones back down. A module that
- * lacks a handler is not on the way (filter/links.ts); without modules the functions in receive.ts go straight through.
+ * The way of received lists up through the filter modules to the bindings. A module that lacks a handler is not on the
+ * way (filter/links.ts); without modules the functions in receive.ts go straight through.
  * Implements "Receiving Data in a Filter Driver" (network).
  */
 
@@ -12,13 +12,10 @@ import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { NBL_NEXT } from '../netBuffer/offsets.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { accepts } from './accept.ts';
+import { DISPATCH_LEVEL_FLAG } from './chains.ts';
 import { distributionOf } from './distribution.ts';
 import { emitHops } from './hop.ts';
-import { takeLoopbackLists } from './loopback.ts';
-import { countOf } from './sends.ts';
-
-/** NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL and NDIS_RETURN_FLAGS_DISPATCH_LEVEL. */
-const DISPATCH_LEVEL_FLAG = 1;
+import { returnInto } from './returns.ts';
 
 /** Indicates `count` lists to a module with a receive handler; for one that is paused NDIS gives them back. */
 export function receiveInto(
@@ -93,47 +90,4 @@ function soleReceiverOf(ndis: NdisLibrary, adapter: MiniportAdapter, chain: Addr
     if (!accepts(memory, binding, list)) return null;
   }
   return binding;
-}
-
-/** Gives `count` lists back to `module`, or to the miniport where that is null. */
-export function returnInto(
-  ndis: NdisLibrary,
-  adapter: MiniportAdapter,
-  module: FilterModule | null,
-  from: string,
-  lists: Address,
-  count: number,
-  flags: number,
-): void {
-  if (module === null) return returnToMiniport(ndis, adapter, from, lists, count, flags);
-  if (module.receivesOutstanding === 0) module.receivesHeld += count;
-  else {
-    const own = countOf(ndis, lists, module.handle);
-    module.receivesOutstanding -= own;
-    module.receivesHeld += count - own;
-  }
-  if (ndis.kernel.trace !== null) emitHops(ndis.kernel, from, module.filter.name, lists, 'return');
-  module.returnLists(module.context, lists, flags);
-}
-
-/** Gives lists back to the miniport; those that NDIS looped back are NDIS's own. */
-function returnToMiniport(
-  ndis: NdisLibrary,
-  adapter: MiniportAdapter,
-  from: string,
-  lists: Address,
-  count: number,
-  flags: number,
-): void {
-  let rest = lists;
-  let left = count;
-  if (adapter.loopedOutstanding > 0) {
-    const before = adapter.loopedOutstanding;
-    rest = takeLoopbackLists(ndis, adapter, lists);
-    left -= before - adapter.loopedOutstanding;
-    if (rest === 0) return;
-  }
-  adapter.receivesOutstanding -= left;
-  if (ndis.kernel.trace !== null) emitHops(ndis.kernel, from, adapter.label, rest, 'return');
-  adapter.returnLists(adapter.context, rest, flags);
 }

@@ -13,11 +13,9 @@ import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { NBL_NEXT, NBL_SOURCE_HANDLE, NBL_STATUS } from '../netBuffer/offsets.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
+import { countOf, DISPATCH_LEVEL_FLAG } from './chains.ts';
 import { emitHops } from './hop.ts';
 import { loopBack } from './loopback.ts';
-
-/** NDIS_SEND_FLAGS_DISPATCH_LEVEL and NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL. */
-const DISPATCH_LEVEL_FLAG = 1;
 
 /** Sets the status of every list of a chain. */
 function setStatus(ndis: NdisLibrary, lists: Address, status: number): void {
@@ -107,15 +105,6 @@ export function completeInto(
   }
   if (ndis.kernel.trace !== null) emitHops(ndis.kernel, from, module.filter.name, lists, 'sendComplete');
   module.sendComplete(module.context, lists, flags);
-}
-
-/** How many lists of a chain `source` originated. */
-export function countOf(ndis: NdisLibrary, lists: Address, source: Address): number {
-  const { i32 } = ndis.memory;
-  let count = 0;
-  for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2])
-    if (i32[(list + NBL_SOURCE_HANDLE) >> 2] === source) count++;
-  return count;
 }
 
 /**

@@ -5,7 +5,8 @@
 
 import { type Driver, declareFunction, type Handle } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
-import { receiveInto, receiveIntoBindings, returnInto } from '../dataPath/receives.ts';
+import { receiveInto, receiveIntoBindings } from '../dataPath/receives.ts';
+import { returnInto } from '../dataPath/returns.ts';
 import { NDIS_RECEIVE_FLAGS_RESOURCES } from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { NBL_NEXT, NBL_SOURCE_HANDLE } from '../netBuffer/offsets.ts';
