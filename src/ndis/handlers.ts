@@ -17,3 +17,4 @@ export {
   NDIS_M_SEND_RESOURCES_HANDLER,
 } from './legacy/miniport/send.ts';
 export { NDIS_M_STATUS_HANDLER, NDIS_M_STS_COMPLETE_HANDLER } from './legacy/miniport/status.ts';
+export * from './legacy/protocol/blockHandlers.ts';

@@ -12,6 +12,7 @@ export { callSerialized, type LegacyAdapter, legacyAdaptersOf } from './legacy/m
 export * from './legacy/packet/index.ts';
 export * from './legacy/buffer/bufferFunctions.ts';
 export * from './legacy/translation/index.ts';
+export * from './legacy/protocol/index.ts';
 export * from './memory/lookaside.ts';
 export * from './memory/poolMemory.ts';
 export * from './memory/sharedMemory.ts';

@@ -80,6 +80,7 @@ const closeBinding = procedure<NdisLibrary, { readonly binding: Address; readonl
 export function finishClose(ndis: NdisLibrary, binding: Binding): void {
   powerHooksOf(ndis).forgetBinding(ndis, binding);
   binding.openState = 'closed';
+  ndis.unregisterBlock(binding.block);
   freeLibraryMemory(ndis, binding.block);
   binding.block = 0;
   const index = binding.adapter.bindings.indexOf(binding);

@@ -61,16 +61,9 @@ const registerProtocol = procedure<NdisLibrary, RegisterLocals>('NdisRegisterPro
     protocol.handlers = read.handlers;
     protocol.copy = copyOf(ndis, locals.characteristics);
     if (protocol.copy === 0) return step.done(NDIS_STATUS_RESOURCES);
-    locals.protocol = ndis.register(protocol);
-    ndis.memory.writePointer(locals.handleAt, protocol.handle);
-    inventoryOf(ndis).protocols.add(protocol);
+    admitProtocol(ndis, protocol, locals.handleAt, 'NdisDeregisterProtocolDriver');
+    locals.protocol = protocol.handle;
     protocol.closing = true;
-    driver.own(ownKey(protocol), {
-      kind: 'protocol driver',
-      name: read.name,
-      releasedBy: 'NdisDeregisterProtocolDriver',
-      release: () => forgetProtocol(ndis, protocol),
-    });
     if (read.handlers.setOptions === null) return step.go('optionsSet', NDIS_STATUS_SUCCESS);
     protocol.settingOptions = true;
     return step.call('optionsSet', read.handlers.setOptions, protocol.handle, protocol.context);
@@ -105,6 +98,23 @@ function copyOf(ndis: NdisLibrary, address: Address): Address {
 
 function ownKey(protocol: ProtocolDriver): string {
   return `protocol ${protocol.handle}`;
+}
+
+/** Gives a protocol its handle, which is written to `handleAt`, and notes that its driver owns it. */
+export function admitProtocol(
+  ndis: NdisLibrary,
+  protocol: ProtocolDriver,
+  handleAt: Address,
+  releasedBy: string,
+): void {
+  ndis.memory.writePointer(handleAt, ndis.register(protocol));
+  inventoryOf(ndis).protocols.add(protocol);
+  protocol.driver.own(ownKey(protocol), {
+    kind: 'protocol driver',
+    name: protocol.name,
+    releasedBy,
+    release: () => forgetProtocol(ndis, protocol),
+  });
 }
 
 /** Takes a protocol without bindings out of the library. */
