@@ -1,8 +1,10 @@
 /** The command `ndisbox`: chooses the command, tells errors with their codes, and gives the exit code. */
 
 import { CliError, describeError, EXIT, type ExitCode } from './cliError.ts';
+import { bind, list, unbind } from './commands/bindings.ts';
 import type { Command } from './commands/command.ts';
 import { demo } from './commands/demo.ts';
+import { install, uninstall } from './commands/install.ts';
 import { run } from './commands/runStack.ts';
 import { trace } from './commands/trace.ts';
 import { tree } from './commands/tree.ts';
@@ -12,7 +14,7 @@ import { Terminal } from './output/terminal.ts';
 import { packageVersion } from './packageFiles.ts';
 import { nearest } from './stack/checks.ts';
 
-const COMMANDS: readonly Command[] = [demo, run, tree, trace];
+const COMMANDS: readonly Command[] = [demo, run, tree, trace, install, uninstall, list, bind, unbind];
 
 /** Runs the command with these arguments. Never throws. */
 export async function runCommandLine(args: readonly string[], terminal = new Terminal()): Promise<ExitCode> {
@@ -52,7 +54,7 @@ async function runCommand(command: Command, args: readonly string[], terminal: T
 function argumentOf(command: Command, positionals: CommandLine['positionals']): string {
   const { name, argument } = command;
   if (argument !== '' && positionals.length === 0) {
-    throw new CliError('ARGUMENT_MISSING', `ndisbox ${name} needs a file: ndisbox ${name} ${argument}.`);
+    throw new CliError('ARGUMENT_MISSING', `ndisbox ${name} needs an argument: ndisbox ${name} ${argument}.`);
   }
   const surplus = positionals[argument === '' ? 0 : 1];
   if (surplus !== undefined) {

@@ -14,6 +14,7 @@ import {
   type DRIVER_INITIALIZE,
   type Driver,
   driverLifeOf,
+  findService,
   Kernel,
   type KernelOptions,
   NdisboxError,
@@ -95,6 +96,8 @@ export interface AdapterOptions {
   readonly wire?: Wire;
   /** Values of the adapter's configuration key, such as `NetworkAddress`. */
   readonly parameters?: Readonly<Record<string, string | number>>;
+  /** NetCfgInstanceId, `{GUID}`, of an adapter that was installed; without it one is made. */
+  readonly netCfgInstanceId?: string;
 }
 
 /** Unix time at which the clock of a new machine stands, 2025-01-01 00:00 UTC, in nanoseconds. */
@@ -191,7 +194,8 @@ export class Machine {
     }
     const compiled =
       typeof image === 'function' ? null : (await this.#compiledDrivers()).parse(name, image, options);
-    const service = createService(this.kernel, name);
+    // A service that was installed keeps its record.
+    const service = findService(this.kernel, name) ?? createService(this.kernel, name);
     const key = service.create('Parameters');
     for (const [value, data] of Object.entries(parameters)) key.set(value, data);
     const driver = this.#seam.createDriver(name);
@@ -271,7 +275,8 @@ export class Machine {
       }
     }
     const ifType = Number(options.parameters?.['*IfType'] ?? IF_TYPE_ETHERNET_CSMACD);
-    const adapter = createAdapter(this.ndis, miniport, adapterGuid, options.name, ifType);
+    const name = options.netCfgInstanceId ?? adapterGuid;
+    const adapter = createAdapter(this.ndis, miniport, name, options.name, ifType);
     const key = registryOf(this.kernel).create(adapter.configurationKeyPath);
     for (const [value, data] of Object.entries(options.parameters ?? {})) key.set(value, data);
     if (options.wire !== undefined) this.#attachWire(adapter, options.wire);

@@ -30,6 +30,11 @@ export class Inventory {
   awaitedFilter: (adapter: MiniportAdapter) => string | null = () => null;
   /** Adapters for the devices that were there before their driver registered. The machine sets it; by default none. */
   claimDevices: (miniport: MiniportDriver) => readonly MiniportAdapter[] = () => [];
+  /**
+   * The key with the configuration of a new adapter where it was installed; null for the one with its interface index.
+   * `name` is the part of its device name after `\\Device\\`.
+   */
+  configurationKeyOf: (miniport: MiniportDriver, name: string, ifIndex: number) => string | null = () => null;
   /** Starts the thread that works on an adapter's operations. Set when the library is put together. */
   startWork: (adapter: MiniportAdapter) => void = () => {};
 

@@ -1,9 +1,10 @@
-/** `ndisbox run STACK.json`, and what `demo` shares with it: bring a stack up, run it, take it down, sum up. */
+/** `ndisbox run STACK.json` or `ndisbox run DIR`, and what `demo` shares with it: bring a stack up, run it, take it down, sum up. */
 
 import { resolve } from 'node:path';
 import { dumpOf, formatDump } from '../../kernel/index.ts';
 import { BugCheckError } from '../../machine/index.ts';
 import { CliError, EXIT, type ExitCode } from '../cliError.ts';
+import { isDirectory, readInstalledStack } from '../installation/installedStack.ts';
 import type { OptionValues } from '../options.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { GrowingTree } from '../output/tree.ts';
@@ -107,7 +108,9 @@ function exitCodeOf(session: Session, end: RunEnd, terminal: Terminal): ExitCode
         'give "durationMilliseconds" or --duration.',
     );
   }
+  for (const { name, text } of session.problems) terminal.note(`ndisbox: ${name}: ${text}`);
   if (session.machine.kernel.findings.length > 0) return EXIT.findings;
+  if (session.problems.length > 0) return EXIT.stack;
   // Without a duration Ctrl-C is how a run with live wires ends.
   const cutShort = end === 'interrupted' && (session.stack.durationMilliseconds !== null || !session.live);
   return cutShort ? EXIT.interrupted : EXIT.ok;
@@ -140,8 +143,8 @@ async function abandon(session: Session, error: unknown, json: boolean, terminal
 /** `ndisbox run`. */
 export const run: Command = {
   name: 'run',
-  argument: 'STACK.json',
-  help: 'run a stack: until its duration is over, until nothing is left to do, or with live wires until Ctrl-C',
+  argument: 'STACK.json|DIR',
+  help: 'run a stack file or a machine directory: until its duration is over, until nothing is left to do, or with live wires until Ctrl-C',
   options: [
     'trace',
     'capture',
@@ -155,7 +158,10 @@ export const run: Command = {
   ],
   run: async (argument, options, terminal) =>
     runStack(
-      withOptions(readStackFile(argument, BUILT_IN_DRIVERS), options),
+      withOptions(
+        isDirectory(argument) ? readInstalledStack(argument) : readStackFile(argument, BUILT_IN_DRIVERS),
+        options,
+      ),
       options.json ?? false,
       terminal,
     ),

@@ -1,6 +1,7 @@
-/** `ndisbox tree STACK.json`: the stack that a file brings up, once or as it changes. */
+/** `ndisbox tree STACK.json` or `ndisbox tree DIR`: the stack that a file brings up, once or as it changes. */
 
 import { EXIT } from '../cliError.ts';
+import { isDirectory, readInstalledStack } from '../installation/installedStack.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { formatTree, treeOf } from '../output/tree.ts';
 import { Interrupt } from '../session/interrupt.ts';
@@ -36,11 +37,14 @@ class TreeView {
 /** `ndisbox tree`. */
 export const tree: Command = {
   name: 'tree',
-  argument: 'STACK.json',
-  help: 'bring a stack up and show it as a tree: adapters, wires, bindings, states; --json gives one object a line',
+  argument: 'STACK.json|DIR',
+  help: 'bring a stack file or machine directory up and show it as a tree: adapters, wires, bindings, states; --json gives one object a line',
   options: ['watch', 'seed', 'processors', 'duration', 'json', 'help'],
   run: async (argument, options, terminal) => {
-    const stack = withOptions(readStackFile(argument, BUILT_IN_DRIVERS), options);
+    const read = isDirectory(argument)
+      ? readInstalledStack(argument)
+      : readStackFile(argument, BUILT_IN_DRIVERS);
+    const stack = withOptions(read, options);
     const session = new Session({ ...stack, trace: null, capture: null });
     const view = new TreeView(terminal, options.json ?? false);
     const interrupt = new Interrupt(() => {});

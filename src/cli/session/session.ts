@@ -1,9 +1,11 @@
 /** A stack of a stack file as a running machine: brought up step by step, run, and taken down in order. */
 
+import { type InstalledSystem, type StartProblem, startSystem } from '../../install/index.ts';
 import { Machine, type MachineSnapshot, NT_SUCCESS, ntstatusName } from '../../machine/index.ts';
 import { createWire } from '../../wire/createWire.ts';
 import type { Segment } from '../../wire/index.ts';
 import { CliError } from '../cliError.ts';
+import { ModuleImages } from '../installation/moduleImages.ts';
 import { HopCapture } from '../recording/hopCapture.ts';
 import { TraceFile } from '../recording/traceFile.ts';
 import { WatchedWire } from '../recording/watchedWire.ts';
@@ -27,6 +29,8 @@ export class Session {
   readonly stack: StackDescription;
   readonly machine: Machine;
   readonly wires: readonly WatchedWire[];
+  /** What a machine directory could not start. */
+  readonly problems: StartProblem[] = [];
   readonly #traceFile: TraceFile | null;
   readonly #capture: HopCapture | null;
   readonly #wireOf = new Map<StackAdapter, WatchedWire>();
@@ -82,6 +86,7 @@ export class Session {
    */
   async bringUp(step: (snapshot: MachineSnapshot) => void): Promise<void> {
     const { machine, stack } = this;
+    if (stack.installed !== null) return this.#startInstalled(stack.installed, step);
     for (const driver of stack.drivers) {
       const status = await machine.load(driver.name, await loadImage(driver), driver.parameters, {
         stubMissing: stack.stubMissing,
@@ -101,6 +106,30 @@ export class Session {
       step(machine.snapshot());
     }
     this.#checkBindings();
+  }
+
+  /** Starts a machine directory. What does not start is told in `problems`; the rest goes on. */
+  async #startInstalled(
+    installed: InstalledSystem,
+    step: (snapshot: MachineSnapshot) => void,
+  ): Promise<void> {
+    const { machine, stack } = this;
+    const images = new ModuleImages(installed);
+    try {
+      const problems = await startSystem(machine, installed, {
+        load: (service, file) => images.load(service, file),
+        wireOf: (instanceId) => {
+          const adapter = stack.adapters.find(({ name }) => name === instanceId);
+          return adapter === undefined ? undefined : this.#wireOf.get(adapter);
+        },
+        stubMissing: stack.stubMissing,
+        step: () => step(machine.snapshot()),
+      });
+      this.problems.push(...problems.filter(({ ignorable }) => !ignorable));
+    } finally {
+      images.close();
+    }
+    for (const { failure } of this.wires) if (failure !== null) throw failure;
   }
 
   async #addAdapter(adapter: StackAdapter): Promise<void> {

@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import type { InstalledSystem } from '../../install/index.ts';
 import { WireError } from '../../wire/index.ts';
 import { parseWireOptions, type WireOptions } from '../../wire/wireOptions.ts';
 import { CliError } from '../cliError.ts';
@@ -65,6 +66,8 @@ export interface StackDescription {
   readonly capture: string | null;
   /** The file as it stands, for the header of a trace. */
   readonly source: Readonly<Record<string, unknown>>;
+  /** The installed system of a machine directory, which says what is loaded; null for a stack file. */
+  readonly installed: InstalledSystem | null;
 }
 
 /** Names of the members, in the order of the schema. */
@@ -161,6 +164,7 @@ export function parseStack(value: unknown, file: string, builtIns: readonly stri
     trace: path('trace', trace),
     capture: path('capture', capture),
     source,
+    installed: null,
   };
 }
 

@@ -82,21 +82,31 @@ export class MachineDirectory {
       WriterClaim.make(files, this.path, before?.state ?? 0, this.#owner, this.#isAlive),
     );
     try {
-      const system = before === null ? new InstalledSystem(seed) : this.#readUnder(before);
+      const system = before === null ? this.#first(seed) : this.#readUnder(before);
       const result = change(system);
       this.#attempt('write it', () => this.#write(claim.number, system, before));
-      this.#attempt('tidy it', () => this.#tidy(claim.number));
+      this.#tidyQuietly(claim.number);
       return result;
     } finally {
       this.#attempt('unlock it', () => claim.release());
     }
   }
 
+  /** The system of a directory that had none when it was looked at. */
+  #first(seed: number): InstalledSystem {
+    if (!this.exists) return new InstalledSystem(seed);
+    throw this.#changed();
+  }
+
   /** Reads the state that a claim builds on, after looking once more that it is still the current one. */
   #readUnder(before: Pointer): InstalledSystem {
     const { pointer, system } = this.#readState();
     if (pointer.state === before.state) return system;
-    throw new DirectoryError(
+    throw this.#changed();
+  }
+
+  #changed(): DirectoryError {
+    return new DirectoryError(
       'DIRECTORY_CHANGED',
       `${this.path} was changed by somebody else just now; do it again.`,
     );
@@ -171,7 +181,8 @@ export class MachineDirectory {
       if (!isCode(cause, 'ENOENT')) throw this.#failed('read it', cause);
       throw this.#damaged(`${name} is missing`, cause);
     }
-    if (bytes.length > LARGEST_MANIFEST || sha256(bytes) !== digest) throw this.#damaged(`${name} was changed`);
+    if (bytes.length > LARGEST_MANIFEST || sha256(bytes) !== digest)
+      throw this.#damaged(`${name} was changed`);
     const value = parseJson(bytes);
     const entries = Object.entries(value ?? {});
     const strings = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
@@ -196,7 +207,8 @@ export class MachineDirectory {
       for (let at = directory; !directories.has(at); at = dirname(at)) directories.add(at);
       const digest = sha256(bytes);
       digests[name] = digest;
-      if (before !== null && old.get(name) === digest) files.link(join(this.#statePath(before.state), name), path);
+      if (before !== null && old.get(name) === digest)
+        files.link(join(this.#statePath(before.state), name), path);
       else files.writeNew(path, bytes);
     }
     const manifest = jsonBytes(digests);
@@ -216,6 +228,15 @@ export class MachineDirectory {
     files.syncDirectory(this.path);
   }
 
+  /** The change is made; what cannot be removed now is removed by the next one. */
+  #tidyQuietly(current: number): void {
+    try {
+      this.#tidy(current);
+    } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+    }
+  }
+
   /** Removes all other states. Whoever reads one of them begins anew. */
   #tidy(current: number): void {
     for (const name of this.#files.list(this.path)) {
@@ -230,7 +251,10 @@ export class MachineDirectory {
     if (this.exists) return;
     const foreign = this.#files
       .list(this.path)
-      .find((name) => !STATE.test(name) && !/^(?:writer-\d+\.lock|claim-\d+-\d+\.new|machine\.json\.new)$/.test(name));
+      .find(
+        (name) =>
+          !STATE.test(name) && !/^(?:writer-\d+\.lock|claim-\d+-\d+\.new|machine\.json\.new)$/.test(name),
+      );
     if (foreign === undefined) return;
     throw new DirectoryError(
       'DIRECTORY_FOREIGN',
@@ -251,7 +275,7 @@ export class MachineDirectory {
     const reason = cause instanceof Error ? cause.message : String(cause);
     return new DirectoryError(
       'DIRECTORY_FAILED',
-      `${this.path}: could not ${what}: ${reason}. The machine is as it was before.`,
+      `${this.path}: could not ${what}: ${reason}. The machine is in its old or its new state; "ndisbox list" shows which.`,
       { cause },
     );
   }
@@ -282,5 +306,7 @@ function parseJson(bytes: Uint8Array): Readonly<Record<string, unknown>> | null 
 
 /** Whether a path of a manifest stays in its state. */
 function isInside(path: string): boolean {
-  return path.split('/').every((name) => name !== '' && name !== '.' && name !== '..' && !name.includes('\\'));
+  return path
+    .split('/')
+    .every((name) => name !== '' && name !== '.' && name !== '..' && !name.includes('\\'));
 }

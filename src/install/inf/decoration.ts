@@ -42,7 +42,10 @@ const PATTERN = /^nt(x86|ia64|amd64|arm64|arm)?((?:\.(?:0x[0-9a-f]{1,8}|\d{1,9})
 export function parseDecoration(text: string): Decoration | null {
   const match = PATTERN.exec(text.trim());
   if (match === null) return null;
-  const numbers = match[2].split('.').slice(1).map((part) => (part === '' ? null : Number(part)));
+  const numbers = match[2]
+    .split('.')
+    .slice(1)
+    .map((part) => (part === '' ? null : Number(part)));
   const number = (index: number): number | null => numbers[index] ?? null;
   return {
     architecture: match[1]?.toLowerCase() ?? null,

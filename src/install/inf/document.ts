@@ -29,7 +29,9 @@ export class InfDocument {
     this.warnings = warnings;
     this.strings = new InfStrings(syntax.file, syntax.sections, warnings, language);
     for (const section of syntax.sections) {
-      const name = foldInf(this.strings.expand({ text: section.name, line: section.line, column: section.column }));
+      const name = foldInf(
+        this.strings.expand({ text: section.name, line: section.line, column: section.column }),
+      );
       const known = this.#sections.get(name);
       // Two names may become one once their strings are put in.
       const merged = known === undefined ? section : { ...known, lines: [...known.lines, ...section.lines] };
@@ -56,7 +58,11 @@ export class InfDocument {
   requireSection(name: string, place: InfPlace): InfSection {
     const section = this.section(name);
     if (section === null) {
-      throw new InfError('INF_SECTION_MISSING', place, `there is no section [${name}]; add it or correct the name.`);
+      throw new InfError(
+        'INF_SECTION_MISSING',
+        place,
+        `there is no section [${name}]; add it or correct the name.`,
+      );
     }
     return section;
   }

@@ -36,7 +36,7 @@ export function decodeInf(file: string, bytes: Uint8Array, warnings: InfWarnings
     return utf16(file, bytes, guess);
   }
   const text = utf8OrNull(bytes);
-  if (text === null) return new TextDecoder('windows-1252').decode(bytes);
+  if (text === null) return codePage1252(bytes);
   if (bytes.some((byte) => byte >= 0x80)) {
     warnings.add(
       'ENCODING_GUESSED',
@@ -76,4 +76,17 @@ function utf8OrNull(bytes: Uint8Array): string | null {
   } catch {
     return null;
   }
+}
+
+/** What the bytes 0x80 to 0x9F stand for in code page 1252; the decoders of some engines do not know. */
+const UPPER_CONTROLS =
+  '\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f' +
+  '\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178';
+
+function codePage1252(bytes: Uint8Array): string {
+  const parts: string[] = [];
+  for (let at = 0; at < bytes.length; at += 4096) {
+    parts.push(String.fromCharCode(...bytes.subarray(at, at + 4096)));
+  }
+  return parts.join('').replace(/[\u0080-\u009f]/g, (unit) => UPPER_CONTROLS[unit.charCodeAt(0) - 0x80]);
 }

@@ -25,7 +25,6 @@ export type InfErrorCode =
   | 'INF_CLASS'
   | 'INF_DECORATION'
   | 'INF_NO_MODELS'
-  | 'INF_NO_MATCH'
   | 'INF_PATH'
   | 'INF_DIRID'
   | 'INF_FILE_MISSING'

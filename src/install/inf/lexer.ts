@@ -59,7 +59,12 @@ export class InfLexer {
     return this.#at - this.#lineStart + 1;
   }
 
-  #error(code: ConstructorParameters<typeof InfError>[0], line: number, column: number, text: string): InfError {
+  #error(
+    code: ConstructorParameters<typeof InfError>[0],
+    line: number,
+    column: number,
+    text: string,
+  ): InfError {
     return new InfError(code, { file: this.#file, line, column }, text);
   }
 

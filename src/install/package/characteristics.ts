@@ -3,6 +3,7 @@
  * Implements "DDInstall Section in a Network INF File" and "Specifying Binding Interfaces" (network).
  */
 
+import { FILTER_CLASSES } from '../../ndis/index.ts';
 import type { ClassName } from './version.ts';
 
 export const NCF_VIRTUAL = 0x1;
@@ -43,7 +44,8 @@ export function characteristicsText(flags: number): string {
 /** What is wrong with the characteristics of a component, or null. */
 export function characteristicsFault(flags: number, className: ClassName): string | null {
   const kinds = [NCF_VIRTUAL, NCF_SOFTWARE_ENUMERATED, NCF_PHYSICAL].filter((flag) => (flags & flag) !== 0);
-  if (kinds.length > 1) return 'NCF_VIRTUAL (1), NCF_SOFTWARE_ENUMERATED (2) and NCF_PHYSICAL (4) exclude each other';
+  if (kinds.length > 1)
+    return 'NCF_VIRTUAL (1), NCF_SOFTWARE_ENUMERATED (2) and NCF_PHYSICAL (4) exclude each other';
   if (kinds.length > 0 && (flags & NCF_NO_SERVICE) !== 0)
     return 'an adapter always has a service; leave NCF_NO_SERVICE (0x10) out';
   if (className === 'Net' && kinds.length === 0)
@@ -103,24 +105,8 @@ export function interfaceList(text: string): string[] {
   return [...new Set(names)];
 }
 
-/** Filter classes from the top of a stack down. */
-const FILTER_CLASSES: readonly string[] = [
-  'scheduler',
-  'encryption',
-  'compression',
-  'vpn',
-  'loadbalance',
-  'failover',
-  'diagnostic',
-  'custom',
-  'ms_switch_capture',
-  'ms_switch_filter',
-  'ms_switch_forward',
-  'provider_address',
-];
-
-/** How far from the top a filter class lies; null for none of the documented ones. */
+/** How far from the top of a stack a filter class lies; null for none of the documented ones. */
 export function filterClassRank(name: string): number | null {
-  const index = FILTER_CLASSES.indexOf(name.trim().toLowerCase());
+  const index = FILTER_CLASSES.findIndex((known) => known === name.trim().toLowerCase());
   return index < 0 ? null : index;
 }

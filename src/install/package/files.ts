@@ -79,10 +79,12 @@ function operationOf(
   const first = document.value(line, 0);
   const place = document.place(line);
   const at = line.values[0];
-  if (directive === 'DelFiles') return { kind: 'delete', destination: pathIn(document, at, directory, first), place };
+  if (directive === 'DelFiles')
+    return { kind: 'delete', destination: pathIn(document, at, directory, first), place };
   const second = document.value(line, 1);
   if (directive === 'RenFiles') {
-    if (second === '') throw document.error('INF_VALUE_MISSING', line, 'an entry is written new-name, old-name.');
+    if (second === '')
+      throw document.error('INF_VALUE_MISSING', line, 'an entry is written new-name, old-name.');
     return {
       kind: 'rename',
       from: pathIn(document, line.values[1], directory, second),
@@ -160,7 +162,11 @@ function destinationOf(
 /** Where a source file lies below the folder of its INF file. */
 function sourceOf(document: InfDocument, name: string, at: InfField, architecture: string): string {
   const line = sourceLine(document, 'SourceDisksFiles', name, architecture);
-  if (line === null && document.section('SourceDisksFiles') === null && document.section(`SourceDisksFiles.${architecture}`) === null) {
+  if (
+    line === null &&
+    document.section('SourceDisksFiles') === null &&
+    document.section(`SourceDisksFiles.${architecture}`) === null
+  ) {
     document.warnings.add(
       'TEXT_IGNORED',
       document.place(at),
@@ -189,7 +195,11 @@ function sourceOf(document: InfDocument, name: string, at: InfField, architectur
   const joined = relativePath(...folders, name);
   if ('path' in joined && joined.path !== '') return joined.path;
   const fault = 'fault' in joined ? joined.fault : 'is empty';
-  throw document.error('INF_PATH', at, `the source of "${name.slice(0, 60)}" ${fault}; it has to lie below the folder of the INF file.`);
+  throw document.error(
+    'INF_PATH',
+    at,
+    `the source of "${name.slice(0, 60)}" ${fault}; it has to lie below the folder of the INF file.`,
+  );
 }
 
 /** The entry for a name in a section, the one for the architecture first. */
@@ -213,7 +223,8 @@ export function packageFiles(document: InfDocument, architecture: string): strin
   for (const section of [`SourceDisksFiles.${architecture}`, 'SourceDisksFiles']) {
     for (const line of document.section(section)?.lines ?? []) {
       const name = document.key(line);
-      if (line.key !== null && name !== '' && !names.has(foldInf(name))) names.set(foldInf(name), { ...line.key, text: name });
+      if (line.key !== null && name !== '' && !names.has(foldInf(name)))
+        names.set(foldInf(name), { ...line.key, text: name });
     }
   }
   return [...names.values()].map((field) => sourceOf(document, field.text, field, architecture));

@@ -76,8 +76,10 @@ interface Choice {
 function chooseModelsSection(document: InfDocument, line: InfLine, target: TargetSystem): Choice {
   const named = line.values[0];
   const name = line.key === null ? document.value(line, 0) : document.text(named);
-  if (name === '') throw document.error('INF_VALUE_MISSING', named, 'the name of the models section is missing.');
-  let best: { readonly text: string; readonly decoration: Decoration; readonly field: InfField } | null = null;
+  if (name === '')
+    throw document.error('INF_VALUE_MISSING', named, 'the name of the models section is missing.');
+  let best: { readonly text: string; readonly decoration: Decoration; readonly field: InfField } | null =
+    null;
   const others: string[] = [];
   for (const field of line.values.slice(1)) {
     const text = document.text(field).trim();
@@ -91,7 +93,8 @@ function chooseModelsSection(document: InfDocument, line: InfLine, target: Targe
       );
     }
     if (!applies(decoration, target)) others.push(text);
-    else if (best === null || compareDecorations(decoration, best.decoration) > 0) best = { text, decoration, field };
+    else if (best === null || compareDecorations(decoration, best.decoration) > 0)
+      best = { text, decoration, field };
   }
   if (best === null) {
     const given = others.length === 0 ? 'it names no target system' : `it is for ${others.join(', ')}`;
@@ -100,9 +103,17 @@ function chooseModelsSection(document: InfDocument, line: InfLine, target: Targe
   const full = `${name}.${best.text}`;
   const section = document.section(full);
   if (section === null) {
-    throw document.error('INF_SECTION_MISSING', best.field, `there is no section [${full}], which fits this system best.`);
+    throw document.error(
+      'INF_SECTION_MISSING',
+      best.field,
+      `there is no section [${full}], which fits this system best.`,
+    );
   }
-  return { name: full, section, reason: section.lines.length === 0 ? `[${full}] is empty, which excludes this system` : '' };
+  return {
+    name: full,
+    section,
+    reason: section.lines.length === 0 ? `[${full}] is empty, which excludes this system` : '',
+  };
 }
 
 function readModel(
@@ -116,12 +127,20 @@ function readModel(
 ): DriverModel {
   const installSection = document.value(line, 0);
   if (line.key === null || installSection === '') {
-    throw document.error('INF_VALUE_MISSING', line, 'a model is written description = install-section, hardware-id.');
+    throw document.error(
+      'INF_VALUE_MISSING',
+      line,
+      'a model is written description = install-section, hardware-id.',
+    );
   }
   const ids = line.values.slice(1).map((field) => checkId(document, field));
   const [hardwareId = '', ...compatibleIds] = ids;
   if (ids.every((id) => id === '')) {
-    throw document.error('INF_VALUE_MISSING', line, 'the model has no hardware id and no compatible id; give one.');
+    throw document.error(
+      'INF_VALUE_MISSING',
+      line,
+      'the model has no hardware id and no compatible id; give one.',
+    );
   }
   const { excluded } = context;
   return {
@@ -149,7 +168,11 @@ function checkId(document: InfDocument, field: InfField): string {
 /** Ids in ExcludeFromSelect of [ControlFlags], folded. */
 function readExcluded(document: InfDocument, target: TargetSystem): ReadonlySet<string> | 'all' {
   const ids = new Set<string>();
-  const keys = ['EXCLUDEFROMSELECT', 'EXCLUDEFROMSELECT.NT', `EXCLUDEFROMSELECT.NT${target.architecture.toUpperCase()}`];
+  const keys = [
+    'EXCLUDEFROMSELECT',
+    'EXCLUDEFROMSELECT.NT',
+    `EXCLUDEFROMSELECT.NT${target.architecture.toUpperCase()}`,
+  ];
   for (const line of document.section('ControlFlags')?.lines ?? []) {
     if (!keys.includes(document.key(line).toUpperCase())) continue;
     for (const id of document.list(line)) {
@@ -170,7 +193,8 @@ export function identifierScore(
   compatibleIds: readonly string[],
 ): number | null {
   const fold = (id: string): string => id.toUpperCase();
-  const index = (list: readonly string[], id: string): number => list.findIndex((other) => fold(other) === fold(id));
+  const index = (list: readonly string[], id: string): number =>
+    list.findIndex((other) => fold(other) === fold(id));
   const scores: number[] = [];
   const add = (position: number, score: number): void => {
     if (position >= 0) scores.push(score + Math.min(position, 0xff));

@@ -67,7 +67,9 @@ export function nameFault(name: string): string | null {
 }
 
 /** A path with its parts joined by one backslash, or what is wrong with it. Slashes count as backslashes. */
-export function joinPath(...parts: readonly string[]): { readonly path: string } | { readonly fault: string } {
+export function joinPath(
+  ...parts: readonly string[]
+): { readonly path: string } | { readonly fault: string } {
   const names = parts.flatMap((part) => part.split(/[\\/]+/)).filter((name) => name !== '');
   if (names[0]?.toUpperCase() !== 'C:') return { fault: 'does not lie on C:' };
   for (const name of names.slice(1)) {
@@ -79,7 +81,9 @@ export function joinPath(...parts: readonly string[]): { readonly path: string }
 }
 
 /** Names below a directory, joined by a slash; or what is wrong with them. */
-export function relativePath(...parts: readonly string[]): { readonly path: string } | { readonly fault: string } {
+export function relativePath(
+  ...parts: readonly string[]
+): { readonly path: string } | { readonly fault: string } {
   const names = parts.flatMap((part) => part.split(/[\\/]+/)).filter((name) => name !== '' && name !== '.');
   for (const name of names) {
     const fault = nameFault(name);

@@ -111,9 +111,18 @@ function readAdd(document: InfDocument, line: InfLine): RegistryEntry {
   const type = typeOf(document, line, flags);
   if ((flags & APPEND) !== 0) {
     if (type !== REG_MULTI_SZ) {
-      throw document.error('INF_VALUE', line.values[3], 'FLG_ADDREG_APPEND (8) needs the type MULTI_SZ: 0x00010008.');
+      throw document.error(
+        'INF_VALUE',
+        line.values[3],
+        'FLG_ADDREG_APPEND (8) needs the type MULTI_SZ: 0x00010008.',
+      );
     }
-    return { ...base, kind: 'append', name, texts: values.map((field) => document.text(field)).filter(Boolean) };
+    return {
+      ...base,
+      kind: 'append',
+      name,
+      texts: values.map((field) => document.text(field)).filter(Boolean),
+    };
   }
   const when = (flags & NOCLOBBER) !== 0 ? 'missing' : (flags & OVERWRITEONLY) !== 0 ? 'present' : 'always';
   return { ...base, kind: 'set', name, type, when, data: dataOf(document, line, type, flags) };
@@ -163,7 +172,10 @@ function dataOf(document: InfDocument, line: InfLine, type: number, flags: numbe
     case REG_EXPAND_SZ:
       return encodeValue(type, text());
     case REG_MULTI_SZ:
-      return encodeValue(type, fields.map((field) => document.text(field)).filter((item) => item !== ''));
+      return encodeValue(
+        type,
+        fields.map((field) => document.text(field)).filter((item) => item !== ''),
+      );
     case REG_DWORD:
       // Four bytes are allowed too.
       if (fields.length === 4) return bytesOf(document, line);
@@ -191,7 +203,11 @@ function bytesOf(document: InfDocument, line: InfLine): Uint8Array {
     if (text === '') continue;
     const match = /^(?:0x)?([0-9a-f]{1,2})$/i.exec(text);
     if (match === null) {
-      throw document.error('INF_VALUE', field, `"${text.slice(0, 40)}" is no byte; write two hexadecimal digits.`);
+      throw document.error(
+        'INF_VALUE',
+        field,
+        `"${text.slice(0, 40)}" is no byte; write two hexadecimal digits.`,
+      );
     }
     bytes.push(Number.parseInt(match[1], 16));
   }
@@ -216,7 +232,18 @@ function readBits(document: InfDocument, line: InfLine): RegistryEntry {
   const mask = infNumber(document.value(line, 4) || '0') ?? 0x100;
   const byte = infNumber(document.value(line, 5) || '0') ?? LARGEST_BIT_VALUE;
   if (mask > 0xff || byte >= LARGEST_BIT_VALUE) {
-    throw document.error('INF_VALUE', line.values[4] ?? line, 'the mask is a byte such as 0x80, behind it the number of the byte.');
+    throw document.error(
+      'INF_VALUE',
+      line.values[4] ?? line,
+      'the mask is a byte such as 0x80, behind it the number of the byte.',
+    );
   }
-  return { ...readBase(document, line, flags), kind: 'bits', name: document.value(line, 2), set: (flags & 1) !== 0, mask, byte };
+  return {
+    ...readBase(document, line, flags),
+    kind: 'bits',
+    name: document.value(line, 2),
+    set: (flags & 1) !== 0,
+    mask,
+    byte,
+  };
 }

@@ -4,7 +4,13 @@
  * (windows-driver-docs-pr/install).
  */
 
-import { applies, compareDecorations, type Decoration, parseDecoration, type TargetSystem } from '../inf/decoration.ts';
+import {
+  applies,
+  compareDecorations,
+  type Decoration,
+  parseDecoration,
+  type TargetSystem,
+} from '../inf/decoration.ts';
 import type { InfDocument } from '../inf/document.ts';
 import { InfError, type InfPlace } from '../inf/infError.ts';
 import { foldInf, type InfLine, type InfSection } from '../inf/syntax.ts';
@@ -76,8 +82,7 @@ export function partsOf(
   part: (typeof PART_NAMES)[number] | '' | 'Remove.Services',
   include: IncludeReader,
 ): SectionPart[] {
-  const section =
-    part === '' ? installSection : document.section(`${installSection.name}.${part}`);
+  const section = part === '' ? installSection : document.section(`${installSection.name}.${part}`);
   return section === null ? [] : new Needs(include).collect({ document, section });
 }
 
@@ -130,7 +135,11 @@ class Needs {
       if (section === null) continue;
       const id = `${foldInf(file.file)}|${foldInf(section.name)}`;
       if (this.#open.includes(id)) {
-        throw new InfError('INF_NEEDS_CYCLE', place, `[${name}] needs itself; remove one of the Needs entries.`);
+        throw new InfError(
+          'INF_NEEDS_CYCLE',
+          place,
+          `[${name}] needs itself; remove one of the Needs entries.`,
+        );
       }
       this.#visit({ document: file, section }, depth + 1);
       return;
@@ -150,7 +159,11 @@ class Needs {
         if (name === '') continue;
         const place = document.place(field);
         if (depth >= INCLUDE_DEPTH) {
-          throw new InfError('INF_INCLUDE_DEPTH', place, `files include each other more than ${INCLUDE_DEPTH} deep.`);
+          throw new InfError(
+            'INF_INCLUDE_DEPTH',
+            place,
+            `files include each other more than ${INCLUDE_DEPTH} deep.`,
+          );
         }
         const file = this.#include(name);
         if (file === null) {
@@ -169,7 +182,9 @@ class Needs {
 
 /** The lines of all parts with this key, in order. */
 export function linesOf(parts: readonly SectionPart[], key: string): PartLine[] {
-  return parts.flatMap(({ document, section }) => document.entries(section, key).map((line) => ({ document, line })));
+  return parts.flatMap(({ document, section }) =>
+    document.entries(section, key).map((line) => ({ document, line })),
+  );
 }
 
 /** A section and file for each section that a directive such as AddReg names. @throws InfError INF_SECTION_MISSING */

@@ -99,9 +99,16 @@ const SERVICE_ENTRIES = new Set(
 );
 /** Entries for programs that run beside the kernel; here there are none. */
 const WITHOUT_EFFECT = new Set(
-  ['StartName', 'Security', 'RequiredPrivileges', 'ServiceSidType', 'DelayedAutoStart', 'AddTrigger', 'FailureActions', 'BootFlags'].map(
-    (name) => name.toUpperCase(),
-  ),
+  [
+    'StartName',
+    'Security',
+    'RequiredPrivileges',
+    'ServiceSidType',
+    'DelayedAutoStart',
+    'AddTrigger',
+    'FailureActions',
+    'BootFlags',
+  ].map((name) => name.toUpperCase()),
 );
 
 /** Reads AddService and DelService lines. @throws InfError INF_SERVICE, INF_VALUE, INF_SECTION_MISSING, INF_VALUE_MISSING */
@@ -137,7 +144,11 @@ function readService(document: InfDocument, line: InfLine, flags: number): Servi
   const name = serviceName(document, line);
   const field = line.values[2];
   if (field === undefined || document.text(field) === '') {
-    throw document.error('INF_VALUE_MISSING', line, 'AddService is written name, flags, service-install-section.');
+    throw document.error(
+      'INF_VALUE_MISSING',
+      line,
+      'AddService is written name, flags, service-install-section.',
+    );
   }
   const section = document.requireSection(document.text(field), document.place(field));
   warnOfEntries(document, section);
@@ -174,7 +185,8 @@ function readService(document: InfDocument, line: InfLine, flags: number): Servi
 }
 
 function registryOfSection(document: InfDocument, section: InfSection): RegistryEntry[] {
-  const lines = (key: string): PartLine[] => document.entries(section, key).map((line) => ({ document, line }));
+  const lines = (key: string): PartLine[] =>
+    document.entries(section, key).map((line) => ({ document, line }));
   return (['DelReg', 'AddReg', 'BitReg'] as const).flatMap((directive) =>
     readRegistryEntries(directive, lines(directive)),
   );
@@ -194,7 +206,11 @@ function readEventLog(document: InfDocument, line: InfLine, service: string): Ev
 function readBinary(document: InfDocument, section: InfSection): string {
   const line = document.entry(section, 'ServiceBinary');
   if (line === null) {
-    throw document.error('INF_SERVICE', section, `[${section.name}] has no ServiceBinary; write ServiceBinary = %13%\\name.sys.`);
+    throw document.error(
+      'INF_SERVICE',
+      section,
+      `[${section.name}] has no ServiceBinary; write ServiceBinary = %13%\\name.sys.`,
+    );
   }
   const text = document.value(line, 0);
   const joined = joinPath(text);
@@ -216,11 +232,19 @@ function numberEntry(
   const line = document.entry(section, key);
   if (line === null || document.value(line, 0).trim() === '') {
     if (otherwise !== null) return otherwise;
-    throw document.error('INF_SERVICE', section, `[${section.name}] has no ${key}; give one of ${allowed.join(', ')}.`);
+    throw document.error(
+      'INF_SERVICE',
+      section,
+      `[${section.name}] has no ${key}; give one of ${allowed.join(', ')}.`,
+    );
   }
   const value = document.number(line, 0, key, 0);
   if (allowed.includes(value)) return value;
-  throw document.error('INF_SERVICE', line.values[0], `${key} is ${value}; give one of ${allowed.join(', ')}.`);
+  throw document.error(
+    'INF_SERVICE',
+    line.values[0],
+    `${key} is ${value}; give one of ${allowed.join(', ')}.`,
+  );
 }
 
 function textEntry(document: InfDocument, section: InfSection, key: string): string {
@@ -236,9 +260,17 @@ function warnOfEntries(document: InfDocument, section: InfSection): void {
   for (const line of section.lines) {
     const key = document.key(line).toUpperCase();
     if (WITHOUT_EFFECT.has(key))
-      document.warnings.add('ENTRY_WITHOUT_EFFECT', document.place(line), `${document.key(line)} has no effect here.`);
+      document.warnings.add(
+        'ENTRY_WITHOUT_EFFECT',
+        document.place(line),
+        `${document.key(line)} has no effect here.`,
+      );
     else if (!SERVICE_ENTRIES.has(key)) {
-      document.warnings.add('ENTRY_UNKNOWN', document.place(line), `a service has no entry "${document.key(line).slice(0, 60)}".`);
+      document.warnings.add(
+        'ENTRY_UNKNOWN',
+        document.place(line),
+        `a service has no entry "${document.key(line).slice(0, 60)}".`,
+      );
     }
   }
 }

@@ -65,7 +65,11 @@ export function readVersion(document: InfDocument): PackageVersion {
   for (const line of section.lines) {
     const key = document.key(line).toUpperCase();
     if (KNOWN_ENTRIES.has(key) || key.startsWith('CATALOGFILE.')) continue;
-    document.warnings.add('ENTRY_UNKNOWN', document.place(line), `[Version] has no entry "${document.key(line)}".`);
+    document.warnings.add(
+      'ENTRY_UNKNOWN',
+      document.place(line),
+      `[Version] has no entry "${document.key(line)}".`,
+    );
   }
   const provider = document.entry(section, 'Provider');
   return {
@@ -112,7 +116,11 @@ function readClass(document: InfDocument, section: InfSection): ClassName {
   }
   const chosen = guided ?? named;
   if (chosen === null)
-    throw document.error('INF_CLASS', section, 'Class and ClassGuid are missing; write Class = Net and its ClassGuid.');
+    throw document.error(
+      'INF_CLASS',
+      section,
+      'Class and ClassGuid are missing; write Class = Net and its ClassGuid.',
+    );
   if (named !== null && guided !== null && named !== guided) {
     throw document.error(
       'INF_CLASS',

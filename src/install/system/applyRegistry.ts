@@ -12,8 +12,8 @@ import {
 } from '../../kernel/index.ts';
 import { InfError, type InfPlace } from '../inf/infError.ts';
 import type { RegistryEntry } from '../package/registryEntries.ts';
-import { CONTROL_SET, type InstalledSystem } from './installedSystem.ts';
 import { InstallError } from './installError.ts';
+import { CONTROL_SET, type InstalledSystem } from './installedSystem.ts';
 
 /** Keys without which no system works; INF files may not delete them or what lies above them. */
 const PROTECTED = [

@@ -30,9 +30,11 @@ export function bindingPaths(components: readonly NetworkComponent[]): BindingPa
   const paths: BindingPath[] = [];
   for (const upper of components) {
     if (upper.className === 'Net') continue;
-    for (const lower of lowers) paths.push(upper.filter === null ? protocolPath(upper, lower) : filterPath(upper, lower));
+    for (const lower of lowers)
+      paths.push(upper.filter === null ? protocolPath(upper, lower) : filterPath(upper, lower));
     for (const lower of components) {
-      if (lower.className === 'Net' || lower === upper || upper.filter !== null || lower.filter !== null) continue;
+      if (lower.className === 'Net' || lower === upper || upper.filter !== null || lower.filter !== null)
+        continue;
       if (common(upper.lowerRange, lower.upperRange).length > 0) paths.push(protocolPath(upper, lower));
     }
   }
@@ -46,24 +48,35 @@ function common(a: readonly string[], b: readonly string[]): string[] {
 function protocolPath(upper: NetworkComponent, lower: NetworkComponent): BindingPath {
   const path = { upper, lower, kind: 'protocol' as const };
   if (upper.service !== '' && upper.service.toLowerCase() === lower.service.toLowerCase())
-    return { ...path, bound: false, reason: 'an intermediate driver is not bound over its own virtual miniports' };
+    return {
+      ...path,
+      bound: false,
+      reason: 'an intermediate driver is not bound over its own virtual miniports',
+    };
   const shared = common(upper.lowerRange, lower.upperRange);
   if (shared.length === 0) {
-    const [wants, offers] = [upper.lowerRange, lower.upperRange].map((range) => range.join(', ') || 'nothing');
+    const [wants, offers] = [upper.lowerRange, lower.upperRange].map(
+      (range) => range.join(', ') || 'nothing',
+    );
     return {
       ...path,
       bound: false,
       reason: `no common interface: LowerRange of ${componentLabel(upper)} is ${wants}, UpperRange of ${componentLabel(lower)} is ${offers}`,
     };
   }
-  if (isDisabled(disabledBindings(upper), lower)) return { ...path, bound: false, reason: 'it was unbound by hand' };
+  if (isDisabled(disabledBindings(upper), lower))
+    return { ...path, bound: false, reason: 'it was unbound by hand' };
   return { ...path, bound: true, reason: shared.join(', ') };
 }
 
 function filterPath(upper: NetworkComponent, lower: NetworkComponent): BindingPath {
   const path = { upper, lower, kind: 'filter' as const };
   if (lower.lowerRange.includes('nolower'))
-    return { ...path, bound: false, reason: `LowerRange of ${componentLabel(lower)} is nolower; no filter attaches there` };
+    return {
+      ...path,
+      bound: false,
+      reason: `LowerRange of ${componentLabel(lower)} is nolower; no filter attaches there`,
+    };
   const wanted = upper.filter?.mediaTypes ?? [];
   const shared = common(wanted, lower.lowerRange);
   if (shared.length === 0) {
@@ -73,7 +86,8 @@ function filterPath(upper: NetworkComponent, lower: NetworkComponent): BindingPa
       reason: `no common medium: FilterMediaTypes of ${componentLabel(upper)} is ${wanted.join(', ') || 'nothing'}, LowerRange of ${componentLabel(lower)} is ${lower.lowerRange.join(', ') || 'nothing'}`,
     };
   }
-  if (isDisabled(disabledBindings(upper), lower)) return { ...path, bound: false, reason: 'it was unbound by hand' };
+  if (isDisabled(disabledBindings(upper), lower))
+    return { ...path, bound: false, reason: 'it was unbound by hand' };
   return { ...path, bound: true, reason: shared.join(', ') };
 }
 
@@ -102,14 +116,14 @@ export function setBound(upper: NetworkComponent, lower: NetworkComponent, bound
 }
 
 /**
- * Filters of one adapter from the top down: modifying ones by their class, the later installed below; monitoring ones
- * below them, the first installed nearest to the adapter.
+ * Filters of one adapter from the top down: modifying ones by their class, then monitoring ones; of one kind the first
+ * installed is nearest to the adapter.
  */
 export function filterOrder(filters: readonly NetworkComponent[]): NetworkComponent[] {
   return filters.toSorted((a, b) => {
     if (a.filter?.monitoring !== b.filter?.monitoring) return a.filter?.monitoring === true ? 1 : -1;
     if (a.filter?.monitoring === true) return b.order - a.order;
-    return rank(a) - rank(b) || a.order - b.order;
+    return rank(a) - rank(b) || b.order - a.order;
   });
 }
 
@@ -163,7 +177,9 @@ function writeProtocolLinkage(
   );
   for (const lower of below) {
     // The section that ProtocolSection of a bind names.
-    system.registry.create(`${SERVICES_KEY}\\${component.service}\\Parameters\\Adapters\\${exportedName(lower)}`);
+    system.registry.create(
+      `${SERVICES_KEY}\\${component.service}\\Parameters\\Adapters\\${exportedName(lower)}`,
+    );
   }
 }
 
@@ -177,7 +193,11 @@ function setTexts(key: HostKey, name: string, texts: readonly string[]): void {
 
 /** Whether an adapter stands for the virtual miniports that an intermediate driver makes by itself. */
 export function isVirtualTemplate(component: NetworkComponent): boolean {
-  return component.className === 'Net' && component.device === null && (component.characteristics & NCF_VIRTUAL) !== 0;
+  return (
+    component.className === 'Net' &&
+    component.device === null &&
+    (component.characteristics & NCF_VIRTUAL) !== 0
+  );
 }
 
 function rank({ filter }: NetworkComponent): number {

@@ -85,8 +85,10 @@ export function listComponents(system: InstalledSystem): NetworkComponent[] {
   const components = NETWORK_CLASSES.flatMap((className) => {
     const root = system.find(instanceRoot(className));
     return (root?.keys() ?? []).flatMap((name) => {
-      const key = root?.open(name);
-      return key == null || textOf(key, 'ComponentId') === '' ? [] : [readComponent(system, className, name, key)];
+      const key = root?.open(name) ?? null;
+      return key === null || textOf(key, 'ComponentId') === ''
+        ? []
+        : [readComponent(system, className, name, key)];
     });
   });
   return components.sort((a, b) => a.order - b.order);
@@ -139,5 +141,7 @@ function readDevice(system: InstalledSystem, instanceId: string): ComponentDevic
 
 /** What a component is called in reports: the name of its adapter, or its service. */
 export function componentLabel(component: NetworkComponent): string {
-  return component.device?.name ?? (component.service || component.componentId);
+  const { device, service, componentId, className } = component;
+  if (device === null && className === 'Net') return `the virtual miniports of ${service}`;
+  return device?.name ?? (service || componentId);
 }

@@ -4,6 +4,7 @@
  * Implements "Installing Network Components" and "Installing an Intermediate Driver" (network).
  */
 
+import { REG_MULTI_SZ } from '../../kernel/index.ts';
 import { TARGET_SYSTEM } from '../inf/decoration.ts';
 import { characteristicsText, NCF_VIRTUAL } from '../package/characteristics.ts';
 import { type DriverModel, identifierScore } from '../package/models.ts';
@@ -19,13 +20,17 @@ import {
   createSoftwareInstance,
   type DeviceRequest,
   describeInstance,
-  freeLuidIndex,
   nextOrder,
   writeConnection,
 } from './instanceKeys.ts';
 import { InstallReport } from './report.ts';
-import { DRIVER_PACKAGES, defaultInstall, type PackageSource, type StagedPackage, stagePackage } from './stage.ts';
-import { REG_MULTI_SZ } from '../../kernel/index.ts';
+import {
+  DRIVER_PACKAGES,
+  defaultInstall,
+  type PackageSource,
+  type StagedPackage,
+  stagePackage,
+} from './stage.ts';
 
 /** A device to install, and what it is wired to. */
 export interface InstallDevice extends DeviceRequest {
@@ -68,7 +73,8 @@ export function installPackage(
   if (staged.models.length === 0) installPrimitive(installation, staged);
   else installModel(installation, staged, request);
   report.bindings = updateBindings(system).filter(
-    ({ upper, lower }) => installation.made.includes(upper.key.path) || installation.made.includes(lower.key.path),
+    ({ upper, lower }) =>
+      installation.made.includes(upper.key.path) || installation.made.includes(lower.key.path),
   );
   report.warnings = [...report.warnings, ...staged.document.warnings.list];
   return report;
@@ -80,7 +86,10 @@ function reportStaged(staged: StagedPackage, report: InstallReport): void {
     return;
   }
   report.files.push({ what: `${staged.store}`, why: `driver store: ${staged.files.join(', ')}` });
-  report.files.push({ what: `C:\\Windows\\INF\\${staged.oemName}`, why: `the INF file; ${staged.oemName} is its name from now on` });
+  report.files.push({
+    what: `C:\\Windows\\INF\\${staged.oemName}`,
+    why: `the INF file; ${staged.oemName} is its name from now on`,
+  });
 }
 
 /** A package for no device: files, registry and services alone. */
@@ -109,7 +118,11 @@ function installModel(installation: Installation, staged: StagedPackage, request
 }
 
 /** The model for an id, or the first that nobody excluded. @throws InstallError INSTALL_NOT_FOUND */
-function chooseModel(staged: StagedPackage, model: string | undefined, hardwareId: string | undefined): DriverModel {
+function chooseModel(
+  staged: StagedPackage,
+  model: string | undefined,
+  hardwareId: string | undefined,
+): DriverModel {
   const { models } = staged;
   const id = hardwareId ?? model;
   if (id === undefined) return models.find(({ excluded }) => !excluded) ?? models[0];
@@ -120,7 +133,9 @@ function chooseModel(staged: StagedPackage, model: string | undefined, hardwareI
     if (score < bestScore) [best, bestScore] = [candidate, score];
   }
   if (best !== null) return best;
-  const known = models.flatMap((candidate) => [candidate.hardwareId, ...candidate.compatibleIds]).filter((text) => text !== '');
+  const known = models
+    .flatMap((candidate) => [candidate.hardwareId, ...candidate.compatibleIds])
+    .filter((text) => text !== '');
   throw new InstallError(
     'INSTALL_NOT_FOUND',
     `${staged.infName} is not for "${id.slice(0, 80)}"; it is for ${known.slice(0, 20).join(', ')}.`,
@@ -133,12 +148,21 @@ function targetOf(
   model: DriverModel,
 ): Omit<SectionTarget, 'key' | 'hardwareKey'> {
   const { document } = staged;
-  const section = chooseInstallSection(document, model.installSection, document.place(model.line.values[0]), TARGET_SYSTEM);
+  const section = chooseInstallSection(
+    document,
+    model.installSection,
+    document.place(model.line.values[0]),
+    TARGET_SYSTEM,
+  );
   return { ...installation, staged, section };
 }
 
 /** What Windows writes into every instance key of a package. */
-function commonValues(staged: StagedPackage, model: DriverModel, target: { readonly section: SectionTarget['section'] }) {
+function commonValues(
+  staged: StagedPackage,
+  model: DriverModel,
+  target: { readonly section: SectionTarget['section'] },
+) {
   const { version, document } = staged;
   const own = readDriverVer(document, target.section);
   return {
@@ -170,7 +194,6 @@ function installDevice(
     MatchingDeviceId: request.hardwareId ?? (model.hardwareId || model.compatibleIds[0]),
     DeviceInstanceID: device.instanceId,
     NetCfgInstanceId: device.guid,
-    NetLuidIndex: freeLuidIndex(system),
     InstallOrder: order,
   });
   const services = runInstallSection({ ...target, key, hardwareKey: device.hardwareKey });
@@ -243,9 +266,17 @@ function guidOf(
   if (/^\{[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}\}$/.test(guid)) {
     const taken = listComponents(system).some((component) => component.guid.toUpperCase() === guid);
     if (!taken) return guid;
-    throw line.document.error('INF_VALUE', line.line, `NetCfgInstanceId ${guid} belongs to another component; make a GUID of your own.`);
+    throw line.document.error(
+      'INF_VALUE',
+      line.line,
+      `NetCfgInstanceId ${guid} belongs to another component; make a GUID of your own.`,
+    );
   }
-  throw line.document.error('INF_VALUE', line.line, `NetCfgInstanceId is "${guid.slice(0, 60)}"; it is a GUID in braces.`);
+  throw line.document.error(
+    'INF_VALUE',
+    line.line,
+    `NetCfgInstanceId is "${guid.slice(0, 60)}"; it is a GUID in braces.`,
+  );
 }
 
 /**
@@ -264,7 +295,8 @@ function copyInfs(installation: Installation, target: Omit<SectionTarget, 'key' 
     const other = stagePackage(system, source, name);
     reportStaged(other, report);
     copied.push(other.oemName);
-    if (other.version.className === 'Net' && other.models.length > 0) installVirtualMiniport(installation, other);
+    if (other.version.className === 'Net' && other.models.length > 0)
+      installVirtualMiniport(installation, other);
     report.warnings = [...report.warnings, ...other.document.warnings.list];
   }
   if (copied.length > 0)
@@ -285,12 +317,19 @@ function installVirtualMiniport(installation: Installation, staged: StagedPackag
   });
   runInstallSection({ ...target, key, hardwareKey: null });
   if ((numberOf(key, 'Characteristics') & NCF_VIRTUAL) === 0) {
-    throw staged.document.error('INF_CHARACTERISTICS', target.section, 'the miniport INF of an intermediate driver sets NCF_VIRTUAL (1).');
+    throw staged.document.error(
+      'INF_CHARACTERISTICS',
+      target.section,
+      'the miniport INF of an intermediate driver sets NCF_VIRTUAL (1).',
+    );
   }
   installation.made.push(key.path);
   report.devices.push({
     what: common.ComponentId,
     why: 'virtual miniports: the driver makes them when it is bound; this stands for all of them',
   });
-  report.keys.push({ what: `${key.path}`, why: `parameters of the virtual miniports, below ${instanceRoot('Net')}` });
+  report.keys.push({
+    what: `${key.path}`,
+    why: `parameters of the virtual miniports, below ${instanceRoot('Net')}`,
+  });
 }

@@ -34,11 +34,21 @@ export interface SectionTarget {
 }
 
 /** Entries whose values go to the instance key as they stand, numbers as they are asked for there. */
-const INSTANCE_ENTRIES = /^(?:\*.+|Characteristics|BusType|NetCfgInstanceId|Port1DeviceNumber|Port1FunctionNumber|EisaCompressedId)$/i;
+const INSTANCE_ENTRIES =
+  /^(?:\*.+|Characteristics|BusType|NetCfgInstanceId|Port1DeviceNumber|Port1FunctionNumber|EisaCompressedId)$/i;
 const DIRECTIVES = new Set(
-  ['AddReg', 'DelReg', 'BitReg', 'CopyFiles', 'DelFiles', 'RenFiles', 'CopyINF', 'Include', 'Needs', 'DriverVer'].map(
-    (name) => name.toUpperCase(),
-  ),
+  [
+    'AddReg',
+    'DelReg',
+    'BitReg',
+    'CopyFiles',
+    'DelFiles',
+    'RenFiles',
+    'CopyINF',
+    'Include',
+    'Needs',
+    'DriverVer',
+  ].map((name) => name.toUpperCase()),
 );
 /** Documented directives for what a simulated system does not have. */
 const WITHOUT_EFFECT = new Set(
@@ -57,7 +67,19 @@ const WITHOUT_EFFECT = new Set(
     'Reboot',
   ].map((name) => name.toUpperCase()),
 );
-const PARTS_WITHOUT_EFFECT = ['CoInstallers', 'Interfaces', 'LogConfigOverride', 'FactDef', 'WMI', 'Wdf', 'Components', 'Software', 'Events', 'Filters', 'COM'] as const;
+const PARTS_WITHOUT_EFFECT = [
+  'CoInstallers',
+  'Interfaces',
+  'LogConfigOverride',
+  'FactDef',
+  'WMI',
+  'Wdf',
+  'Components',
+  'Software',
+  'Events',
+  'Filters',
+  'COM',
+] as const;
 
 /** Carries a section out. Returns the services it installs. @throws InfError, InstallError */
 export function runInstallSection(target: SectionTarget): ServicePlan {
@@ -92,7 +114,10 @@ function finishInstance(target: SectionTarget, services: ServicePlan, provenance
   });
   const defaults = writeDefaults(key);
   if (defaults.length > 0)
-    report.keys.push({ what: key.path, why: `defaults of ${defaults.join(', ').slice(0, 300)}, from Ndi\\Params` });
+    report.keys.push({
+      what: key.path,
+      why: `defaults of ${defaults.join(', ').slice(0, 300)}, from Ndi\\Params`,
+    });
 }
 
 function warnOfEntries({ document, section }: SectionPart): void {
@@ -114,7 +139,11 @@ function warnOfParts({ staged, section }: SectionTarget): void {
   for (const part of PARTS_WITHOUT_EFFECT) {
     const found = document.section(`${section.name}.${part}`);
     if (found === null) continue;
-    document.warnings.add('SECTION_WITHOUT_EFFECT', document.place(found), `[${found.name}] has no effect here.`);
+    document.warnings.add(
+      'SECTION_WITHOUT_EFFECT',
+      document.place(found),
+      `[${found.name}] has no effect here.`,
+    );
   }
 }
 
@@ -144,7 +173,8 @@ function runFile(
     system.files.delete(operation.from);
     return `was ${operation.from}; RenFiles`;
   }
-  if (operation.when !== 'always' && system.files.has(destination) !== (operation.when === 'present')) return null;
+  if (operation.when !== 'always' && system.files.has(destination) !== (operation.when === 'present'))
+    return null;
   const stored = storePath(staged.store, operation.source);
   const bytes = system.files.get(stored)?.bytes ?? source.read(operation.source);
   if (bytes === null) {
@@ -154,8 +184,11 @@ function runFile(
       `the file ${operation.source} is not in ${source.name}; put it beside the INF file, or say with --source where it lies.`,
     );
   }
+  // A file of the store lies there already; it was told with the package.
+  if (destination.toUpperCase() === stored.toUpperCase() && system.files.has(stored)) return null;
   system.files.set(destination, bytes);
-  if (!destination.toUpperCase().startsWith(`${staged.store.toUpperCase()}\\`)) recordFile(system, staged, destination);
+  if (!destination.toUpperCase().startsWith(`${staged.store.toUpperCase()}\\`))
+    recordFile(system, staged, destination);
   return `CopyFiles, line ${place.line}`;
 }
 
@@ -183,7 +216,8 @@ function writeInstanceEntries(
       const number = document.number(line, 0, name, 0);
       // Keywords are texts, as on the Advanced page; the rest are numbers.
       key.set(name, /^BusType$/i.test(name) ? String(number) : number);
-      if (/^Characteristics$/i.test(name)) characteristics = { place: document.place(line.values[0]), flags: number };
+      if (/^Characteristics$/i.test(name))
+        characteristics = { place: document.place(line.values[0]), flags: number };
     }
   }
   if (className === 'System') return;

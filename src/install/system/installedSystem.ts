@@ -3,13 +3,7 @@
  * is made on a copy that is thrown away.
  */
 
-import {
-  exportRegFile,
-  type HostKey,
-  importRegFile,
-  NdisboxError,
-  Registry,
-} from '../../kernel/index.ts';
+import { exportRegFile, type HostKey, importRegFile, NdisboxError, Registry } from '../../kernel/index.ts';
 import { joinPath } from '../package/paths.ts';
 import { InstallError } from './installError.ts';
 import { sha256OfText } from './sha256.ts';
@@ -135,7 +129,8 @@ function readSettings(bytes: Uint8Array | undefined): DeviceSettings {
   } catch (cause) {
     throw damaged('devices.json is no JSON', cause);
   }
-  if (!isSettings(value)) throw damaged('devices.json has other members than "format": 1, "seed" and "wires"');
+  if (!isSettings(value))
+    throw damaged('devices.json has other members than "format": 1, "seed" and "wires"');
   return value;
 }
 

@@ -4,7 +4,7 @@ import { type HostKey, REG_MULTI_SZ } from '../../kernel/index.ts';
 import type { DriverModel } from '../package/models.ts';
 import { nameFault } from '../package/paths.ts';
 import { CLASS_GUIDS, type ClassName } from '../package/version.ts';
-import { instanceRoot, listComponents, numberOf } from './components.ts';
+import { instanceRoot, listComponents } from './components.ts';
 import { InstallError } from './installError.ts';
 import type { InstalledSystem } from './installedSystem.ts';
 
@@ -12,13 +12,19 @@ import type { InstalledSystem } from './installedSystem.ts';
 const INSTANCE_LIMIT = 10_000;
 
 /** A new key with the next free number below a root: `0000`. */
-function numberedKey(system: InstalledSystem, root: string): { readonly key: HostKey; readonly number: string } {
+function numberedKey(
+  system: InstalledSystem,
+  root: string,
+): { readonly key: HostKey; readonly number: string } {
   const used = new Set((system.find(root)?.keys() ?? []).map((name) => name.toUpperCase()));
   for (let index = 0; index < INSTANCE_LIMIT; index++) {
     const number = String(index).padStart(4, '0');
     if (!used.has(number)) return { key: system.control(`${root}\\${number}`), number };
   }
-  throw new InstallError('INSTALL_LIMIT', `there are ${INSTANCE_LIMIT} keys below ${root}; uninstall something.`);
+  throw new InstallError(
+    'INSTALL_LIMIT',
+    `there are ${INSTANCE_LIMIT} keys below ${root}; uninstall something.`,
+  );
 }
 
 /** A number larger than that of every component that is installed. */
@@ -69,7 +75,13 @@ export function createDevice(
     .set('ConfigFlags', 0)
     .set('FriendlyName', name);
   if (model.compatibleIds.length > 0) hardwareKey.set('CompatibleIDs', model.compatibleIds, REG_MULTI_SZ);
-  return { instanceId, name, guid: system.guid(`device|${instanceId}`), softwareKey: software.key, hardwareKey };
+  return {
+    instanceId,
+    name,
+    guid: system.guid(`device|${instanceId}`),
+    softwareKey: software.key,
+    hardwareKey,
+  };
 }
 
 /** Where a device with this id stands below Enum: `ROOT\NET` for those without a bus. */
@@ -77,13 +89,18 @@ function deviceRoot(hardwareId: string, className: ClassName): string {
   const names = hardwareId.split('\\');
   if (names.length < 2 || names[0].toUpperCase() === 'ROOT') return `ROOT\\${className.toUpperCase()}`;
   if (names.some((name) => name === '' || nameFault(name.replace(/[*:]/g, '_')) !== null)) {
-    throw new InstallError('INSTALL_NAME', `"${hardwareId.slice(0, 80)}" is no hardware id; write BUS\\DEVICE.`);
+    throw new InstallError(
+      'INSTALL_NAME',
+      `"${hardwareId.slice(0, 80)}" is no hardware id; write BUS\\DEVICE.`,
+    );
   }
   return names.map((name) => name.toUpperCase()).join('\\');
 }
 
 function connectionNames(system: InstalledSystem): Set<string> {
-  return new Set(listComponents(system).flatMap(({ device }) => (device === null ? [] : [device.name.toUpperCase()])));
+  return new Set(
+    listComponents(system).flatMap(({ device }) => (device === null ? [] : [device.name.toUpperCase()])),
+  );
 }
 
 function freeName(system: InstalledSystem): string {
@@ -110,11 +127,7 @@ function checkName(system: InstalledSystem, name: string): string {
 }
 
 /** A new instance key of a software component, or of virtual miniports that their driver makes. */
-export function createSoftwareInstance(
-  system: InstalledSystem,
-  className: ClassName,
-  guid: string,
-): HostKey {
+export function createSoftwareInstance(system: InstalledSystem, className: ClassName, guid: string): HostKey {
   if (className === 'Net') return numberedKey(system, instanceRoot('Net')).key;
   return system.control(`${instanceRoot(className)}\\${guid}`);
 }
@@ -126,22 +139,9 @@ export function describeInstance(
   values: Readonly<Record<string, string | number>>,
 ): void {
   const description = className === 'Net' ? 'DriverDesc' : 'Description';
-  for (const [name, value] of Object.entries(values)) key.set(name === 'Description' ? description : name, value);
+  for (const [name, value] of Object.entries(values))
+    key.set(name === 'Description' ? description : name, value);
 }
-
-/** The lowest NetLuidIndex that no adapter has; Windows begins here too. */
-export function freeLuidIndex(system: InstalledSystem): number {
-  const used = new Set(
-    (system.find(instanceRoot('Net'))?.keys() ?? []).map((name) =>
-      numberOf(system.find(`${instanceRoot('Net')}\\${name}`), 'NetLuidIndex', -1),
-    ),
-  );
-  let index = FIRST_LUID_INDEX;
-  while (used.has(index)) index++;
-  return index;
-}
-
-const FIRST_LUID_INDEX = 0x8000;
 
 /** The connection key of an adapter, which keeps its name. */
 export function writeConnection(system: InstalledSystem, device: NewDevice): void {

@@ -6,7 +6,13 @@
 
 import type { HostKey } from '../../kernel/index.ts';
 import { InfError, type InfErrorCode, type InfPlace, type InfWarnings } from '../inf/infError.ts';
-import { filterClassRank, interfaceList, KNOWN_INTERFACES, NCF_LW_FILTER, NCF_NO_SERVICE } from '../package/characteristics.ts';
+import {
+  filterClassRank,
+  interfaceList,
+  KNOWN_INTERFACES,
+  NCF_LW_FILTER,
+  NCF_NO_SERVICE,
+} from '../package/characteristics.ts';
 import type { ClassName } from '../package/version.ts';
 import type { Provenance } from './applyRegistry.ts';
 import { numberOf, textOf, textsOf } from './components.ts';
@@ -100,7 +106,11 @@ class InstanceCheck {
     }
     const coServices = textsOf(ndi, 'CoServices');
     if (className === 'Net' && coServices.length > 0)
-      this.#warn('Ndi', 'CoServices', 'an adapter has one service; CoServices is for NetTrans, NetClient and NetService.');
+      this.#warn(
+        'Ndi',
+        'CoServices',
+        'an adapter has one service; CoServices is for NetTrans, NetClient and NetService.',
+      );
   }
 
   interfaces(): void {
@@ -138,7 +148,12 @@ class InstanceCheck {
     ]) {
       const value = numberOf(ndi, name);
       if (value === 1 || value === 2) continue;
-      throw this.#error('INF_NETWORK', 'Ndi', name, `Ndi\\${name} has to be ${meaning}: HKR, Ndi, ${name}, 0x00010001, 2.`);
+      throw this.#error(
+        'INF_NETWORK',
+        'Ndi',
+        name,
+        `Ndi\\${name} has to be ${meaning}: HKR, Ndi, ${name}, 0x00010001, 2.`,
+      );
     }
     const filterClass = textOf(ndi, 'FilterClass');
     if (numberOf(ndi, 'FilterType') === 2 && filterClassRank(filterClass) === null) {
@@ -187,10 +202,15 @@ class InstanceCheck {
     const { key } = this.#instance;
     const parameters = key.open('Ndi\\Params');
     for (const name of parameters?.keys() ?? []) {
-      const parameter = parameters?.open(name);
-      if (parameter == null) continue;
+      const parameter = parameters?.open(name) ?? null;
+      if (parameter === null) continue;
       if (RESERVED.has(name.toUpperCase()))
-        throw this.#error('INF_PARAMETER', `Ndi\\Params\\${name}`, 'Type', `"${name}" is a reserved name; no parameter can have it.`);
+        throw this.#error(
+          'INF_PARAMETER',
+          `Ndi\\Params\\${name}`,
+          'Type',
+          `"${name}" is a reserved name; no parameter can have it.`,
+        );
       this.#parameter(name, parameter);
     }
   }
@@ -200,18 +220,35 @@ class InstanceCheck {
     const type = textOf(parameter, 'Type').toLowerCase();
     const value = textOf(parameter, 'Default');
     const hasDefault = parameter.getRaw('Default') !== undefined;
-    if (textOf(parameter, 'ParamDesc') === '') this.#warn(path, 'ParamDesc', `the parameter ${name} has no ParamDesc.`);
+    if (textOf(parameter, 'ParamDesc') === '')
+      this.#warn(path, 'ParamDesc', `the parameter ${name} has no ParamDesc.`);
     if (type === 'enum') {
       const choices = (parameter.open('Enum')?.values() ?? []).map((choice) => choice.name);
-      if (choices.length === 0) throw this.#error('INF_PARAMETER', path, 'Type', `the parameter ${name} is an enum without the key ${path}\\enum.`);
+      if (choices.length === 0)
+        throw this.#error(
+          'INF_PARAMETER',
+          path,
+          'Type',
+          `the parameter ${name} is an enum without the key ${path}\\enum.`,
+        );
       if (hasDefault && !choices.includes(value))
-        throw this.#error('INF_PARAMETER', path, 'Default', `the default "${value.slice(0, 60)}" of ${name} is none of ${choices.join(', ').slice(0, 200)}.`);
+        throw this.#error(
+          'INF_PARAMETER',
+          path,
+          'Default',
+          `the default "${value.slice(0, 60)}" of ${name} is none of ${choices.join(', ').slice(0, 200)}.`,
+        );
       return;
     }
     if (type === 'edit') return;
     const range = TYPE_RANGES[type];
     if (range === undefined) {
-      throw this.#error('INF_PARAMETER', path, 'Type', `the type of ${name} is "${type.slice(0, 60)}"; it is int, long, word, dword, edit or enum.`);
+      throw this.#error(
+        'INF_PARAMETER',
+        path,
+        'Type',
+        `the type of ${name} is "${type.slice(0, 60)}"; it is int, long, word, dword, edit or enum.`,
+      );
     }
     this.#number(name, parameter, path, range);
   }
@@ -222,12 +259,22 @@ class InstanceCheck {
       if (text === '') return otherwise;
       const value = signedNumber(text);
       if (value === null || value < range[0] || value > range[1])
-        throw this.#error('INF_PARAMETER', path, key, `${key} of ${name} is "${text.slice(0, 60)}", which is no number of its type.`);
+        throw this.#error(
+          'INF_PARAMETER',
+          path,
+          key,
+          `${key} of ${name} is "${text.slice(0, 60)}", which is no number of its type.`,
+        );
       return value;
     };
     const [minimum, maximum] = [limit('Min', range[0]), limit('Max', range[1])];
     if (minimum > maximum)
-      throw this.#error('INF_PARAMETER', path, 'Max', `Min of ${name} is ${minimum}, beyond its Max of ${maximum}.`);
+      throw this.#error(
+        'INF_PARAMETER',
+        path,
+        'Max',
+        `Min of ${name} is ${minimum}, beyond its Max of ${maximum}.`,
+      );
     const step = limit('Step', 1);
     if (parameter.getRaw('Default') === undefined || textOf(parameter, 'Default') === '') return;
     const value = limit('Default', minimum);

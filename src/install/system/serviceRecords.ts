@@ -23,7 +23,8 @@ import { type InstalledSystem, SERVICES_KEY } from './installedSystem.ts';
 import { deleteUpwards } from './instanceKeys.ts';
 import type { InstallReport } from './report.ts';
 
-const START_NAMES = ['boot', 'system', 'auto', 'demand', 'disabled'] as const;
+/** Names of the values of Start. */
+export const START_NAMES = ['boot', 'system', 'auto', 'demand', 'disabled'] as const;
 const GROUP_ORDER = 'Control\\GroupOrderList';
 
 /** Where the event log settings of a service lie. */
@@ -58,7 +59,8 @@ export function installService(
   const owners = textsOf(key, 'Owners');
   if (!owners.includes(owner)) key.set('Owners', [...owners, owner], REG_MULTI_SZ);
   key.create('Parameters');
-  for (const outside of applyRegistry(system, service.registry, path)) report.keys.push({ what: outside, why: `AddReg of the service ${service.name}` });
+  for (const outside of applyRegistry(system, service.registry, path))
+    report.keys.push({ what: outside, why: `AddReg of the service ${service.name}` });
   const { eventLog } = service;
   if (eventLog !== null) {
     const log = eventLogKey(eventLog.log, eventLog.name);
@@ -73,12 +75,7 @@ export function installService(
   });
 }
 
-function refuseConflict(
-  system: InstalledSystem,
-  key: HostKey,
-  service: ServiceInstall,
-  owner: string,
-): void {
+function refuseConflict(system: InstalledSystem, key: HostKey, service: ServiceInstall, owner: string): void {
   const others = textsOf(key, 'Owners').filter((name) => name !== owner);
   if (others.length === 0) return;
   const path = pathOfImage(textOf(key, 'ImagePath'));
@@ -133,7 +130,9 @@ function tagsOf(lists: HostKey, group: string): number[] {
   const data = lists.get(group);
   if (!(data instanceof Uint8Array)) return [];
   const view = new DataView(data.buffer, data.byteOffset, data.length);
-  return Array.from({ length: Math.max(0, (data.length >> 2) - 1) }, (_, index) => view.getUint32(4 + index * 4, true));
+  return Array.from({ length: Math.max(0, (data.length >> 2) - 1) }, (_, index) =>
+    view.getUint32(4 + index * 4, true),
+  );
 }
 
 function writeTags(lists: HostKey, group: string, tags: readonly number[]): void {
@@ -155,7 +154,11 @@ export function deleteService(system: InstalledSystem, name: string): boolean {
   const lists = system.find(GROUP_ORDER);
   const group = textOf(key, 'Group');
   if (lists !== null && group !== '') {
-    writeTags(lists, group, tagsOf(lists, group).filter((tag) => tag !== numberOf(key, 'Tag')));
+    writeTags(
+      lists,
+      group,
+      tagsOf(lists, group).filter((tag) => tag !== numberOf(key, 'Tag')),
+    );
     if (lists.values().length === 0) lists.deleteTree();
   }
   const log = textOf(key, 'EventLogKey');

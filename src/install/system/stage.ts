@@ -57,9 +57,13 @@ const PACKAGE_LIMIT = 1000;
 export function stagePackage(system: InstalledSystem, source: PackageSource, infName: string): StagedPackage {
   const fault = nameFault(infName);
   if (fault !== null || !/\.inf$/i.test(infName))
-    throw new InstallError('INSTALL_NAME', `"${infName}" ${fault ?? 'does not end with .inf'}; give an INF file.`);
+    throw new InstallError(
+      'INSTALL_NAME',
+      `"${infName}" ${fault ?? 'does not end with .inf'}; give an INF file.`,
+    );
   const bytes = source.read(infName);
-  if (bytes === null) throw new InstallError('INSTALL_NOT_FOUND', `there is no file ${infName} in ${source.name}.`);
+  if (bytes === null)
+    throw new InstallError('INSTALL_NOT_FOUND', `there is no file ${infName} in ${source.name}.`);
   const document = InfDocument.parse(infName, bytes);
   const version = readVersion(document);
   // A package for no device has [DefaultInstall] in the place of [Manufacturer].
@@ -67,7 +71,11 @@ export function stagePackage(system: InstalledSystem, source: PackageSource, inf
   const models = primitive ? [] : readModels(document, TARGET_SYSTEM);
   const { architecture } = TARGET_SYSTEM;
   const contents = new Map<string, Uint8Array>([[infName, bytes]]);
-  for (const name of [...packageFiles(document, architecture), ...version.catalogFiles, ...includedNames(document)]) {
+  for (const name of [
+    ...packageFiles(document, architecture),
+    ...version.catalogFiles,
+    ...includedNames(document),
+  ]) {
     const file = nameFault(name.split('/')[0]) === null ? source.read(name) : null;
     if (file !== null) contents.set(name, file);
   }
@@ -81,8 +89,14 @@ export function stagePackage(system: InstalledSystem, source: PackageSource, inf
     system.files.set(`${INF_DIRECTORY}\\${oemName}`, bytes);
     const key = system.registry.create(`${DRIVER_PACKAGES}\\${folder}`);
     key.set('', oemName).set('OriginalInfName', infName).set('Provider', version.provider);
-    key.set('ClassGuid', version.classGuid).set('DriverDate', version.driverDate).set('DriverVersion', version.driverVersion);
-    system.registry.create(`${DRIVER_INF_FILES}\\${oemName}`).set('', [folder], REG_MULTI_SZ).set('Active', folder);
+    key
+      .set('ClassGuid', version.classGuid)
+      .set('DriverDate', version.driverDate)
+      .set('DriverVersion', version.driverVersion);
+    system.registry
+      .create(`${DRIVER_INF_FILES}\\${oemName}`)
+      .set('', [folder], REG_MULTI_SZ)
+      .set('Active', folder);
   }
   return {
     document,
@@ -100,7 +114,11 @@ export function stagePackage(system: InstalledSystem, source: PackageSource, inf
 
 /** The [DefaultInstall] section of a file, or null. */
 export function defaultInstall(document: InfDocument): InfSection | null {
-  return document.section(`DefaultInstall.NT${TARGET_SYSTEM.architecture}`) ?? document.section('DefaultInstall.NT') ?? document.section('DefaultInstall');
+  return (
+    document.section(`DefaultInstall.NT${TARGET_SYSTEM.architecture}`) ??
+    document.section('DefaultInstall.NT') ??
+    document.section('DefaultInstall')
+  );
 }
 
 /** A file of the store on `C:`. @throws InstallError INSTALL_NAME */
@@ -112,12 +130,19 @@ export function storePath(store: string, name: string): string {
 
 function digestOf(contents: ReadonlyMap<string, Uint8Array>): string {
   const names = [...contents.keys()].sort();
-  return sha256OfText(names.map((name) => `${name.toUpperCase()}\n${sha256(contents.get(name) ?? new Uint8Array())}\n`).join(''));
+  return sha256OfText(
+    names
+      .map((name) => `${name.toUpperCase()}\n${sha256(contents.get(name) ?? new Uint8Array())}\n`)
+      .join(''),
+  );
 }
 
 function freeOemName(system: InstalledSystem): string {
-  const used = new Set((system.registry.open(DRIVER_INF_FILES)?.keys() ?? []).map((name) => name.toLowerCase()));
-  for (let number = 0; number < PACKAGE_LIMIT; number++) if (!used.has(`oem${number}.inf`)) return `oem${number}.inf`;
+  const used = new Set(
+    (system.registry.open(DRIVER_INF_FILES)?.keys() ?? []).map((name) => name.toLowerCase()),
+  );
+  for (let number = 0; number < PACKAGE_LIMIT; number++)
+    if (!used.has(`oem${number}.inf`)) return `oem${number}.inf`;
   throw new InstallError('INSTALL_LIMIT', `there are ${PACKAGE_LIMIT} packages already; uninstall some.`);
 }
 

@@ -43,7 +43,10 @@ export class SystemFiles {
       );
     }
     if (this.#directories.has(folded)) {
-      throw new InstallError('INSTALL_NAME', `${path} is a directory; a file of that name cannot be written.`);
+      throw new InstallError(
+        'INSTALL_NAME',
+        `${path} is a directory; a file of that name cannot be written.`,
+      );
     }
     const file = { path: known?.path ?? this.#spelled(path), bytes };
     this.#files.set(folded, file);

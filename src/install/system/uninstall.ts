@@ -6,20 +6,26 @@
 
 import { REG_MULTI_SZ } from '../../kernel/index.ts';
 import { InfDocument } from '../inf/document.ts';
-import { foldPath, imagePathOf, pathOfImage } from '../package/paths.ts';
-import { linesOf, partsOf } from '../package/sections.ts';
+import { FILE_REPOSITORY, foldPath, INF_DIRECTORY, imagePathOf, pathOfImage } from '../package/paths.ts';
 import { readRegistryEntries } from '../package/registryEntries.ts';
+import { linesOf, partsOf } from '../package/sections.ts';
 import { CLASS_GUIDS } from '../package/version.ts';
 import { applyRegistry } from './applyRegistry.ts';
 import { deviceName, updateBindings } from './bindings.ts';
-import { componentLabel, listComponents, type NetworkComponent, textOf, textsOf } from './components.ts';
+import {
+  componentLabel,
+  listComponents,
+  type NetworkComponent,
+  numberOf,
+  textOf,
+  textsOf,
+} from './components.ts';
 import { InstallError } from './installError.ts';
 import { CONTROL_SET, type InstalledSystem, SERVICES_KEY } from './installedSystem.ts';
 import { deleteUpwards } from './instanceKeys.ts';
 import { InstallReport } from './report.ts';
-import { disownServices } from './serviceRecords.ts';
+import { disownServices, START_NAMES } from './serviceRecords.ts';
 import { DRIVER_INF_FILES, DRIVER_PACKAGES } from './stage.ts';
-import { FILE_REPOSITORY, INF_DIRECTORY } from '../package/paths.ts';
 
 const SYSTEM_KEY = 'HKEY_LOCAL_MACHINE\\System';
 
@@ -51,6 +57,27 @@ export function listPackages(system: InstalledSystem): StoredPackage[] {
   return packages.sort((a, b) => number(a.oemName) - number(b.oemName));
 }
 
+/** A service that a package installed. */
+export interface InstalledService {
+  readonly name: string;
+  readonly start: string;
+  readonly group: string;
+  readonly imagePath: string;
+  readonly owners: readonly string[];
+}
+
+/** The services that packages installed. */
+export function listServices(system: InstalledSystem): InstalledService[] {
+  const root = system.registry.open(SERVICES_KEY);
+  return (root?.keys() ?? []).flatMap((name) => {
+    const key = root?.open(name) ?? null;
+    const owners = textsOf(key, 'Owners');
+    if (owners.length === 0) return [];
+    const start = START_NAMES[numberOf(key, 'Start', 3)] ?? 'disabled';
+    return [{ name, start, group: textOf(key, 'Group'), imagePath: textOf(key, 'ImagePath'), owners }];
+  });
+}
+
 /**
  * Uninstalls a package, named by its INF file, `oemN.inf`, a component id or a service; or one device, named by its
  * connection or its instance id. @throws InstallError INSTALL_NOT_FOUND, INSTALL_AMBIGUOUS
@@ -60,7 +87,8 @@ export function uninstall(system: InstalledSystem, name: string): InstallReport 
   const components = listComponents(system);
   const device = components.find(
     (component) =>
-      component.device?.name.toUpperCase() === folded || component.device?.instanceId.toUpperCase() === folded,
+      component.device?.name.toUpperCase() === folded ||
+      component.device?.instanceId.toUpperCase() === folded,
   );
   const report = new InstallReport(`uninstall ${name}`);
   if (device !== undefined) removeComponent(system, device, report);
@@ -70,11 +98,17 @@ export function uninstall(system: InstalledSystem, name: string): InstallReport 
   return report;
 }
 
-function choosePackage(system: InstalledSystem, components: readonly NetworkComponent[], name: string): StoredPackage {
+function choosePackage(
+  system: InstalledSystem,
+  components: readonly NetworkComponent[],
+  name: string,
+): StoredPackage {
   const folded = name.toUpperCase();
   const packages = listPackages(system);
   const infPaths = components
-    .filter(({ componentId, service }) => componentId.toUpperCase() === folded || service.toUpperCase() === folded)
+    .filter(
+      ({ componentId, service }) => componentId.toUpperCase() === folded || service.toUpperCase() === folded,
+    )
     .map(({ infPath }) => infPath);
   const service = system.registry.open(`${SERVICES_KEY}\\${name.replaceAll('\\', '_')}`);
   const owners = infPaths.length > 0 ? infPaths : textsOf(service, 'Owners');
@@ -83,7 +117,9 @@ function choosePackage(system: InstalledSystem, components: readonly NetworkComp
       [oemName, infName, folder].some((text) => text.toUpperCase() === folded) || owners.includes(oemName),
   );
   // The INF file of virtual miniports goes with that of its protocol.
-  const main = found.filter(({ oemName }) => !packages.some((other) => copiedInfs(system, other).includes(oemName)));
+  const main = found.filter(
+    ({ oemName }) => !packages.some((other) => copiedInfs(system, other).includes(oemName)),
+  );
   const chosen = main.length > 0 ? main : found;
   if (chosen.length === 1) return chosen[0];
   const list = packages.map(({ oemName, infName }) => `${oemName} (${infName})`).join(', ');
@@ -116,8 +152,10 @@ function removePackage(system: InstalledSystem, stored: StoredPackage, report: I
     if (component.infPath === oemName) removeComponent(system, component, report);
   }
   removeSystemDevices(system, oemName, report);
-  const imageOf = (owner: string, imagePath: string): string | null => imageInPackage(system, owner, imagePath);
-  for (const name of disownServices(system, oemName, imageOf)) report.services.push({ what: name, why: 'deleted' });
+  const imageOf = (owner: string, imagePath: string): string | null =>
+    imageInPackage(system, owner, imagePath);
+  for (const name of disownServices(system, oemName, imageOf))
+    report.services.push({ what: name, why: 'deleted' });
   removeFiles(system, stored, report);
   deleteUpwards(system, `${DRIVER_PACKAGES}\\${folder}`, SYSTEM_KEY);
   deleteUpwards(system, `${DRIVER_INF_FILES}\\${oemName}`, SYSTEM_KEY);
@@ -207,5 +245,6 @@ function runRemoveSection(system: InstalledSystem, component: NetworkComponent, 
   if (section === null) return;
   const parts = partsOf(document, section, 'Remove', () => null);
   const entries = readRegistryEntries('DelReg', linesOf(parts, 'DelReg'));
-  for (const key of applyRegistry(system, entries, component.key.path)) report.keys.push({ what: key, why: 'DelReg of the Remove section' });
+  for (const key of applyRegistry(system, entries, component.key.path))
+    report.keys.push({ what: key, why: 'DelReg of the Remove section' });
 }

@@ -62,6 +62,12 @@ export function createService(kernel: Kernel, name: string, settings: ServiceSet
   return key;
 }
 
+/** The key of a service that has a record, or null. */
+export function findService(kernel: Kernel, name: string): HostKey | null {
+  const key = registryOf(kernel).open(`${SERVICES_PATH}\\${name}`);
+  return key?.getRaw('ImagePath') === undefined ? null : key;
+}
+
 /** The record of a service; null where there is no such key. Values of wrong types count as missing. */
 export function readService(kernel: Kernel, name: string): ServiceRecord | null {
   const key = registryOf(kernel).open(`${SERVICES_PATH}\\${name}`);

@@ -20,7 +20,7 @@ const NET_LUID_INDEX = 'NetLuidIndex';
  * Adds an adapter of `miniport`.
  * @param name the part of its device name after `\\Device\\`, made of its interface index where it has none of its own.
  * @param instanceName what people read.
- * @param ifType the interface type (IANA) that its INF file gives as `*IfType`.
+ * @param ifType the interface type (IANA) where its key has no `*IfType` from its INF file.
  */
 export function createAdapter(
   ndis: NdisLibrary,
@@ -31,9 +31,17 @@ export function createAdapter(
 ): MiniportAdapter {
   const ifIndex = interfacesOf(ndis).takeIndex();
   const deviceName = typeof name === 'string' ? name : name(ifIndex);
-  const key = registryOf(ndis.kernel).create(adapterKeyPath(ifIndex));
-  const netLuidIndex = netLuidIndexOf(ndis.kernel, key, ifType);
-  const adapter = new MiniportAdapter(miniport, deviceName, instanceName, { ifIndex, ifType, netLuidIndex });
+  const configurationKeyPath =
+    inventoryOf(ndis).configurationKeyOf(miniport, deviceName, ifIndex) ?? adapterKeyPath(ifIndex);
+  const key = registryOf(ndis.kernel).create(configurationKeyPath);
+  const given = key.get('*IfType');
+  const type = typeof given === 'number' ? given : ifType;
+  const adapter = new MiniportAdapter(miniport, deviceName, instanceName, {
+    ifIndex,
+    ifType: type,
+    netLuidIndex: netLuidIndexOf(ndis.kernel, key, type),
+    configurationKeyPath,
+  });
   ndis.register(adapter);
   inventoryOf(ndis).addAdapter(adapter);
   addProxyInterface(ndis, adapter);

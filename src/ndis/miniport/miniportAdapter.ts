@@ -119,6 +119,8 @@ export interface AdapterIdentity {
   readonly ifIndex: number;
   readonly ifType: number;
   readonly netLuidIndex: number;
+  /** Where its configuration is kept; without one the key with its interface index. */
+  readonly configurationKeyPath?: string;
 }
 
 /** The key of the network class that holds the configuration of the adapter with this index. */
@@ -137,6 +139,8 @@ export class MiniportAdapter extends NdisObject {
   /** The interface type (IANA) and the index of that type: together they make the NET_LUID. */
   readonly ifType: number;
   readonly netLuidIndex: number;
+  /** Where the configuration of the adapter is kept. */
+  readonly configurationKeyPath: string;
   state: AdapterState = 'Halted';
   /** MiniportAdapterContext as the driver gave it in its registration attributes. */
   context: unknown = 0;
@@ -231,6 +235,7 @@ export class MiniportAdapter extends NdisObject {
     this.ifIndex = identity.ifIndex;
     this.ifType = identity.ifType;
     this.netLuidIndex = identity.netLuidIndex;
+    this.configurationKeyPath = identity.configurationKeyPath ?? adapterKeyPath(identity.ifIndex);
   }
 
   /** What identifies its network interface as long as it is installed. */
@@ -250,11 +255,6 @@ export class MiniportAdapter extends NdisObject {
   /** Whether this is a virtual miniport of an intermediate driver. */
   get virtual(): boolean {
     return this.miniport.intermediate;
-  }
-
-  /** Where the configuration of the adapter is kept. */
-  get configurationKeyPath(): string {
-    return adapterKeyPath(this.ifIndex);
   }
 }
 
