@@ -126,7 +126,7 @@ describe('encodings', () => {
   const utf16 = (bigEndian: boolean): Uint8Array => {
     const bytes = new Uint8Array(2 + text.length * 2);
     const view = new DataView(bytes.buffer);
-    for (const [index, unit] of ['\ufeff', ...text].entries())
+    for (const [index, unit] of `\ufeff${text}`.split('').entries())
       view.setUint16(index * 2, unit.charCodeAt(0), !bigEndian);
     return bytes;
   };
@@ -137,7 +137,7 @@ describe('encodings', () => {
     ['UTF-8 without a mark', new TextEncoder().encode(text), 'é€'],
     [
       'the code page 1252',
-      Uint8Array.from([...'[a]\nk = "'].map((c) => c.charCodeAt(0)).concat(0xe9, 0x80, 0x22)),
+      new Uint8Array([...new TextEncoder().encode('[a]\nk = "'), 0xe9, 0x80, 0x22]),
       'é€',
     ],
     ['UTF-16 without a mark', utf16(false).subarray(2), 'é€'],
