@@ -11,6 +11,7 @@ import {
   NDIS_LINK_STATE_REVISION_1,
   NDIS_OBJECT_TYPE_DEFAULT,
   NDIS_OBJECT_TYPE_STATUS_INDICATION,
+  NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
   NDIS_SIZEOF_LINK_STATE_REVISION_1,
   NDIS_SIZEOF_STATUS_INDICATION_REVISION_1,
   NDIS_STATUS_INDICATION_REVISION_1,
@@ -21,7 +22,8 @@ import {
   type WireDevice,
 } from '../../src/machine/index.ts';
 import { RECEIVE_BATCH, SEND_BATCH } from './limits.ts';
-import { receiveFrames } from './receive.ts';
+import { receiveFrames, returnLists } from './receive.ts';
+import { ReceiveScaling } from './receiveScaling.ts';
 import { sendPending } from './send.ts';
 import { createFrameCounters, type FrameCounters } from './statistics.ts';
 
@@ -46,6 +48,8 @@ export interface AdapterResources {
   readonly bounceBuffer: Address;
   readonly bounceSize: number;
   readonly dpc: Address;
+  /** Whether received frames may be spread over processors. */
+  readonly receiveScaling: boolean;
 }
 
 /** Bytes of a VLAN tag, which every wire carries beyond its longest frame. */
@@ -101,6 +105,8 @@ export class WireportAdapter {
   readonly offloading: boolean;
   /** Bytes of each receive buffer. */
   readonly bufferSize: number;
+  /** Receive queues for several processors; null with one, or where the keyword *RSS is 0. */
+  readonly scaling: ReceiveScaling | null;
   running = false;
   /** MiniportPause returned NDIS_STATUS_PENDING. */
   pausing = false;
@@ -129,6 +135,9 @@ export class WireportAdapter {
     this.largestSegmented = offloads.maximumSegmentedSize;
     this.offloading = offloads.checksum || offloads.vlan;
     this.dpc = options.dpc;
+    this.scaling = options.receiveScaling
+      ? ReceiveScaling.create(imports, handle, (lists, count) => this.indicateScaled(lists, count))
+      : null;
     this.#linkState = imports.data(NDIS_LINK_STATE.size);
   }
 
@@ -156,10 +165,19 @@ export class WireportAdapter {
     return NDIS_STATUS_SUCCESS;
   }
 
+  /** What a receive queue holds goes up, on its processor. */
+  indicateScaled(lists: Address, count: number): void {
+    if (!this.running) return returnLists(this, lists);
+    const flags = NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL;
+    this.imports.ndis.NdisMIndicateReceiveNetBufferLists(this.handle, lists, 0, count, flags);
+  }
+
   /** Stops the flow; true when nothing is under way, otherwise NdisMPauseComplete follows. */
   pause(): boolean {
     this.running = false;
     this.failPending(NDIS_STATUS_SEND_ABORTED);
+    const undelivered = this.scaling?.drain() ?? 0;
+    if (undelivered !== 0) returnLists(this, undelivered);
     this.pausing = this.listsOut > 0;
     return !this.pausing;
   }

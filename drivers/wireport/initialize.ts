@@ -43,8 +43,9 @@ import {
   type WireDevice,
 } from '../../src/machine/index.ts';
 import { WireportAdapter } from './adapter.ts';
+import { configuredAddress, configuredNumber } from './configuration.ts';
 import { SEND_BATCH } from './limits.ts';
-import { configuredAddress, setOffloadAttributes } from './offloadAttributes.ts';
+import { setOffloadAttributes } from './offloadAttributes.ts';
 import { SUPPORTED_OIDS } from './oids.ts';
 import { SUPPORTED_STATISTICS } from './statistics.ts';
 
@@ -108,8 +109,10 @@ function acquire(imports: DriverImports, handle: Address, device: WireDevice): W
     bounceBuffer,
     bounceSize,
     dpc,
+    receiveScaling: configuredNumber(imports, handle, '*RSS', 1) !== 0,
   });
   adapter.onHalt(() => ndis.NdisFreeMemory(bounceBuffer, 0, 0));
+  adapter.onHalt(() => adapter.scaling?.destroy());
   ntoskrnl.KeInitializeDpc(dpc, () => adapter.service(), null);
   adapter.onHalt(() => {
     ntoskrnl.KeRemoveQueueDpc(dpc);
@@ -223,6 +226,7 @@ function setAttributes(adapter: WireportAdapter): number {
       SupportedStatistics: SUPPORTED_STATISTICS,
       SupportedOidList: oids,
       SupportedOidListLength: 4 * SUPPORTED_OIDS.length,
+      RecvScaleCapabilities: adapter.scaling?.capabilities() ?? 0,
     },
   });
 }

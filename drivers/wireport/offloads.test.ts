@@ -1,125 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import {
-  type Address,
-  type DriverImports,
-  defineDriver,
-  Machine,
-  type NDIS_BIND_PARAMETERS,
-  NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS,
-  type NDIS_OID_REQUEST,
-  NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
-  NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
-  NET_BUFFER_LIST,
-  type NET_PNP_EVENT_NOTIFICATION,
-  NetEventPause,
-  NetEventRestart,
-  Segment,
-} from '../../src/machine/index.ts';
+import { Machine, NET_BUFFER_LIST, Segment } from '../../src/machine/index.ts';
 import { checksum, ethernet, ip, ipv4, mac, word } from '../../test/support/frames.ts';
+import {
+  CHECKSUM,
+  information,
+  LARGE_SEND,
+  type Probe,
+  probing,
+  VLAN,
+} from '../../test/support/probeProtocol.ts';
 import { TestStation } from '../../test/support/station.ts';
-import { frameAddress } from '../support/frameBytes.ts';
-import { LowerBinding } from '../support/lowerBinding.ts';
-import { OwnLists } from '../support/ownLists.ts';
 import { wireport } from './wireport.ts';
 
 const OWN_MAC = mac('02:00:00:00:01:00');
 const HOST_MAC = mac('02:00:00:00:01:01');
 const OWN = ip('192.0.2.2');
 const HOST = ip('192.0.2.1');
-/** Indexes of out-of-band information: checksum, large send, VLAN, coalesced segments. */
-const CHECKSUM = 0;
-const LARGE_SEND = 2;
-const COALESCED = 22;
-const information = (list: Address, id: number) =>
-  (list + NET_BUFFER_LIST.offset.NetBufferListInfo + 8 * id) >> 2;
-const VLAN = 4;
-
-/** What the protocol of the test sends, and what it saw. */
-interface Probe {
-  imports: DriverImports | null;
-  binding: LowerBinding | null;
-  lists: OwnLists | null;
-  readonly received: { frame: Uint8Array; info: number[] }[];
-  readonly completed: { status: number; largeSend: number }[];
-}
-
-/** A protocol that does what the test says. */
-function probing(probe: Probe) {
-  return defineDriver((imports: DriverImports) => {
-    const { ndis, memory } = imports;
-    const protocol = imports.cell();
-    probe.imports = imports;
-    return {
-      DriverEntry(DriverObject) {
-        DriverObject.DriverUnload = () => ndis.NdisDeregisterProtocolDriver(protocol.value);
-        return ndis.NdisRegisterProtocolDriver(
-          null,
-          {
-            Header: {
-              Type: NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS,
-              Revision: NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
-              Size: NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
-            },
-            MajorNdisVersion: 6,
-            MinorNdisVersion: 30,
-            Name: 'probe',
-            BindAdapterHandlerEx: async (_context: unknown, bind: Address, given: NDIS_BIND_PARAMETERS) => {
-              probe.binding = new LowerBinding(imports, given);
-              const status = await probe.binding.open(protocol, bind, given);
-              probe.lists = OwnLists.create(imports, probe.binding.handle, 1, 8, 66_000);
-              await probe.binding.setPacketFilter(0x20);
-              return status;
-            },
-            UnbindAdapterHandlerEx: async (_unbind: Address, binding: LowerBinding) => {
-              await binding.close();
-              probe.lists?.destroy();
-              return 0;
-            },
-            OpenAdapterCompleteHandlerEx: (binding: LowerBinding, status: number) => binding.complete(status),
-            CloseAdapterCompleteHandlerEx: (binding: LowerBinding) => binding.complete(0),
-            NetPnPEventHandler: async (binding: LowerBinding, event: NET_PNP_EVENT_NOTIFICATION) => {
-              if (event.NetPnPEvent.NetEvent === NetEventPause) await binding.pause();
-              if (event.NetPnPEvent.NetEvent === NetEventRestart) binding.running = true;
-              return 0;
-            },
-            OidRequestCompleteHandler: (binding: LowerBinding, request: NDIS_OID_REQUEST, status: number) => {
-              binding.completeRequest(request.address, status);
-            },
-            StatusHandlerEx: () => {},
-            ReceiveNetBufferListsHandler: (binding: LowerBinding, lists: Address) => {
-              for (let list = lists; list !== 0; list = memory.readPointer(list)) {
-                const buffer = ndis.NET_BUFFER_LIST_FIRST_NB(list);
-                const at = frameAddress(memory, buffer);
-                probe.received.push({
-                  frame: memory.u8.slice(at, at + ndis.NET_BUFFER_DATA_LENGTH(buffer)),
-                  info: [CHECKSUM, LARGE_SEND, VLAN, COALESCED].map(
-                    (id) => memory.u32[information(list, id)],
-                  ),
-                });
-              }
-              ndis.NdisReturnNetBufferLists(binding.handle, lists, 1);
-            },
-            SendNetBufferListsCompleteHandler: (binding: LowerBinding, lists: Address) => {
-              for (let list = lists; list !== 0; ) {
-                const next = memory.readPointer(list);
-                probe.completed.push({
-                  status: ndis.NET_BUFFER_LIST_STATUS(list),
-                  largeSend: memory.u32[information(list, LARGE_SEND)],
-                });
-                binding.sendsOutstanding--;
-                probe.lists?.give(list);
-                list = next;
-              }
-              binding.sendsCompleted();
-            },
-          },
-          protocol,
-        );
-      },
-    };
-  });
-}
-
 async function stack(offloads = true, parameters = {}) {
   const segment = new Segment({ offloads });
   const machine = new Machine({ memorySize: 64 * 1024 * 1024 });

@@ -29,6 +29,7 @@ import {
   OID_GEN_RCV_OK,
   OID_GEN_RECEIVE_BLOCK_SIZE,
   OID_GEN_RECEIVE_BUFFER_SPACE,
+  OID_GEN_RECEIVE_SCALE_PARAMETERS,
   OID_GEN_STATISTICS,
   OID_GEN_TRANSMIT_BLOCK_SIZE,
   OID_GEN_TRANSMIT_BUFFER_SPACE,
@@ -79,6 +80,7 @@ const queries = new Map<number, Answer>([
 export const SUPPORTED_OIDS: readonly number[] = [
   ...queries.keys(),
   OID_802_3_MULTICAST_LIST,
+  OID_GEN_RECEIVE_SCALE_PARAMETERS,
   OID_GEN_STATISTICS,
 ];
 
@@ -158,6 +160,11 @@ function set(adapter: WireportAdapter, request: NDIS_OID_REQUEST): number {
     case OID_802_3_MULTICAST_LIST:
       if (length % ETHERNET_ADDRESS_LENGTH !== 0) return NDIS_STATUS_INVALID_LENGTH;
       adapter.multicastList = adapter.imports.memory.u8.slice(buffer, buffer + length);
+      information.BytesRead = length;
+      return NDIS_STATUS_SUCCESS;
+    case OID_GEN_RECEIVE_SCALE_PARAMETERS:
+      if (adapter.scaling === null) return NDIS_STATUS_NOT_SUPPORTED;
+      adapter.scaling.configure(buffer);
       information.BytesRead = length;
       return NDIS_STATUS_SUCCESS;
     default:

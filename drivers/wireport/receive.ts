@@ -71,6 +71,7 @@ function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): v
   const { received } = counters;
   const { i32, u32, u8 } = imports.memory;
   const top = adapter.freeCount - 1;
+  const scaling = adapter.scaling?.enabled === true ? adapter.scaling : null;
   let bytes = 0;
   for (let slot = 0; slot < count; slot++) {
     const list = freeLists[top - slot];
@@ -83,12 +84,15 @@ function indicate(adapter: WireportAdapter, batch: FrameBatch, count: number): v
     i32[(list + NBL_NEXT) >> 2] = next;
     i32[(list + NBL_NEXT + 4) >> 2] = next === 0 ? 0 : KERNEL_WINDOW_HIGH;
     if (adapter.offloading) offloadReceive(imports.memory, batch, slot, list);
+    if (scaling !== null) scaling.place(list, at, length);
+    else if (adapter.scaling?.hashed === true) adapter.scaling.clear(list);
   }
   adapter.freeCount -= count;
   if (adapter.freeCount < adapter.lowestCount) adapter.lowestCount = adapter.freeCount;
   adapter.listsOut += count;
   received.frames += count;
   received.bytes += bytes;
+  if (scaling !== null) return scaling.dispatch();
   const flags = NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL;
   imports.ndis.NdisMIndicateReceiveNetBufferLists(adapter.handle, freeLists[top], 0, count, flags);
 }

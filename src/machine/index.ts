@@ -40,6 +40,7 @@ export {
   type NdisLibrary,
   type NdisOptions,
   oidName,
+  ReceiveHash,
   type PowerState,
   statusName,
 } from '../ndis/index.ts';
