@@ -49,9 +49,6 @@ const APART: Readonly<Record<Floor, ReadonlySet<string>>> = {
   kernel: new Set(['bus', 'context', 'image', 'power']),
   ndis: new Set([
     'atm',
-    'condisCallManager',
-    'condisClient',
-    'condisMiniport',
     'ipsecOffload',
     'isolation',
     'mediaLegacy',

@@ -518,6 +518,19 @@ export const NDIS_PNP_CAPABILITIES: Structure<NDIS_PNP_CAPABILITIES, Exclude<key
   }),
 });
 
+/** NDIS_CO_LINK_SPEED, ntddndis.h: 8 bytes. */
+export interface NDIS_CO_LINK_SPEED extends View {
+  Outbound: number;
+  Inbound: number;
+}
+export const NDIS_CO_LINK_SPEED: Structure<NDIS_CO_LINK_SPEED, Exclude<keyof NDIS_CO_LINK_SPEED, keyof View>> = structure('NDIS_CO_LINK_SPEED', {
+  size: 8, align: 4, header: 'ntddndis.h',
+  members: () => ({
+    Outbound: u32(0),
+    Inbound: u32(4),
+  }),
+});
+
 /** NDIS_LINK_SPEED, ntddndis.h: 16 bytes. */
 export interface NDIS_LINK_SPEED extends View {
   XmitLinkSpeed: bigint;
@@ -3589,6 +3602,36 @@ export const NDIS_PACKET_8021Q_INFO: Structure<NDIS_PACKET_8021Q_INFO, NDIS_PACK
   }),
 });
 
+/** CO_ADDRESS_FAMILY, ndis.h: 12 bytes. */
+export interface CO_ADDRESS_FAMILY extends View {
+  AddressFamily: number;
+  MajorVersion: number;
+  MinorVersion: number;
+}
+export const CO_ADDRESS_FAMILY: Structure<CO_ADDRESS_FAMILY, Exclude<keyof CO_ADDRESS_FAMILY, keyof View>> = structure('CO_ADDRESS_FAMILY', {
+  size: 12, align: 4, header: 'ndis.h',
+  members: () => ({
+    AddressFamily: u32(0),
+    MajorVersion: u32(4),
+    MinorVersion: u32(8),
+  }),
+});
+
+/** CO_SAP, ndis.h: 12 bytes. */
+export interface CO_SAP extends View {
+  SapType: number;
+  SapLength: number;
+  readonly Sap: Uint8Array;
+}
+export const CO_SAP: Structure<CO_SAP, Exclude<keyof CO_SAP, keyof View>> = structure('CO_SAP', {
+  size: 12, align: 4, header: 'ndis.h',
+  members: () => ({
+    SapType: u32(0),
+    SapLength: u32(4),
+    Sap: array('u8', 8, 1),
+  }),
+});
+
 /** NDIS_PHYSICAL_ADDRESS_UNIT, ndis.h: 16 bytes. */
 export interface NDIS_PHYSICAL_ADDRESS_UNIT extends View {
   readonly PhysicalAddress: LARGE_INTEGER;
@@ -5029,6 +5072,31 @@ export const NDIS_BIND_PARAMETERS: Structure<NDIS_BIND_PARAMETERS, Exclude<keyof
   }),
 });
 
+/** NDIS_PROTOCOL_CO_CHARACTERISTICS, ndis.h: 40 bytes. */
+export interface NDIS_PROTOCOL_CO_CHARACTERISTICS extends View {
+  readonly Header: NDIS_OBJECT_HEADER;
+  Flags: number;
+  get CoStatusHandlerEx(): Address;
+  set CoStatusHandlerEx(value: CallbackInput);
+  get CoAfRegisterNotifyHandler(): Address;
+  set CoAfRegisterNotifyHandler(value: CallbackInput);
+  get CoReceiveNetBufferListsHandler(): Address;
+  set CoReceiveNetBufferListsHandler(value: CallbackInput);
+  get CoSendNetBufferListsCompleteHandler(): Address;
+  set CoSendNetBufferListsCompleteHandler(value: CallbackInput);
+}
+export const NDIS_PROTOCOL_CO_CHARACTERISTICS: Structure<NDIS_PROTOCOL_CO_CHARACTERISTICS, Exclude<keyof NDIS_PROTOCOL_CO_CHARACTERISTICS, keyof View>> = structure('NDIS_PROTOCOL_CO_CHARACTERISTICS', {
+  size: 40, align: 8, header: 'ndis.h',
+  members: () => ({
+    Header: nested(0, 4, () => NDIS_OBJECT_HEADER),
+    Flags: u32(4),
+    CoStatusHandlerEx: callback(8, 'CO_STATUS_HANDLER_EX'),
+    CoAfRegisterNotifyHandler: callback(16, 'CO_AF_REGISTER_NOTIFY_HANDLER'),
+    CoReceiveNetBufferListsHandler: callback(24, 'CO_RECEIVE_NET_BUFFER_LISTS_HANDLER'),
+    CoSendNetBufferListsCompleteHandler: callback(32, 'CO_SEND_NET_BUFFER_LISTS_COMPLETE_HANDLER'),
+  }),
+});
+
 /** NDIS_PROTOCOL_DRIVER_CHARACTERISTICS, ndis.h: 128 bytes; 120 in 6.0, 128 in 6.1. */
 export interface NDIS_PROTOCOL_DRIVER_CHARACTERISTICS extends View {
   readonly Header: NDIS_OBJECT_HEADER;
@@ -5803,6 +5871,37 @@ export const NDIS_MINIPORT_DRIVER_CHARACTERISTICS: Structure<NDIS_MINIPORT_DRIVE
   }),
 });
 
+/** NDIS_MINIPORT_CO_CHARACTERISTICS, ndis.h: 56 bytes. */
+export interface NDIS_MINIPORT_CO_CHARACTERISTICS extends View {
+  readonly Header: NDIS_OBJECT_HEADER;
+  Flags: number;
+  get CoCreateVcHandler(): Address;
+  set CoCreateVcHandler(value: CallbackInput);
+  get CoDeleteVcHandler(): Address;
+  set CoDeleteVcHandler(value: CallbackInput);
+  get CoActivateVcHandler(): Address;
+  set CoActivateVcHandler(value: CallbackInput);
+  get CoDeactivateVcHandler(): Address;
+  set CoDeactivateVcHandler(value: CallbackInput);
+  get CoSendNetBufferListsHandler(): Address;
+  set CoSendNetBufferListsHandler(value: CallbackInput);
+  get CoOidRequestHandler(): Address;
+  set CoOidRequestHandler(value: CallbackInput);
+}
+export const NDIS_MINIPORT_CO_CHARACTERISTICS: Structure<NDIS_MINIPORT_CO_CHARACTERISTICS, Exclude<keyof NDIS_MINIPORT_CO_CHARACTERISTICS, keyof View>> = structure('NDIS_MINIPORT_CO_CHARACTERISTICS', {
+  size: 56, align: 8, header: 'ndis.h',
+  members: () => ({
+    Header: nested(0, 4, () => NDIS_OBJECT_HEADER),
+    Flags: u32(4),
+    CoCreateVcHandler: callback(8, 'W_CO_CREATE_VC_HANDLER'),
+    CoDeleteVcHandler: callback(16, 'W_CO_DELETE_VC_HANDLER'),
+    CoActivateVcHandler: callback(24, 'W_CO_ACTIVATE_VC_HANDLER'),
+    CoDeactivateVcHandler: callback(32, 'W_CO_DEACTIVATE_VC_HANDLER'),
+    CoSendNetBufferListsHandler: callback(40, 'W_CO_SEND_NET_BUFFER_LISTS_HANDLER'),
+    CoOidRequestHandler: callback(48, 'W_CO_OID_REQUEST_HANDLER'),
+  }),
+});
+
 /** FILTERDBS, ndis.h: 32 bytes. */
 export interface FILTERDBS extends View {
   get EthDB(): Address;
@@ -5880,6 +5979,137 @@ export const NDIS_SWITCH_NET_BUFFER_LIST_CONTEXT_TYPE_INFO: Structure<NDIS_SWITC
   }),
 });
 
+/** CO_ADDRESS, ndis.h: 8 bytes. */
+export interface CO_ADDRESS extends View {
+  AddressSize: number;
+  readonly Address: Uint8Array;
+}
+export const CO_ADDRESS: Structure<CO_ADDRESS, Exclude<keyof CO_ADDRESS, keyof View>> = structure('CO_ADDRESS', {
+  size: 8, align: 4, header: 'ndis.h',
+  members: () => ({
+    AddressSize: u32(0),
+    Address: array('u8', 4, 1),
+  }),
+});
+
+/** CO_ADDRESS_LIST, ndis.h: 16 bytes. */
+export interface CO_ADDRESS_LIST extends View {
+  NumberOfAddressesAvailable: number;
+  NumberOfAddresses: number;
+  readonly AddressList: CO_ADDRESS;
+}
+export const CO_ADDRESS_LIST: Structure<CO_ADDRESS_LIST, Exclude<keyof CO_ADDRESS_LIST, keyof View>> = structure('CO_ADDRESS_LIST', {
+  size: 16, align: 4, header: 'ndis.h',
+  members: () => ({
+    NumberOfAddressesAvailable: u32(0),
+    NumberOfAddresses: u32(4),
+    AddressList: nested(8, 8, () => CO_ADDRESS),
+  }),
+});
+
+/** FLOWSPEC, qos.h: 32 bytes. */
+export interface FLOWSPEC extends View {
+  TokenRate: number;
+  TokenBucketSize: number;
+  PeakBandwidth: number;
+  Latency: number;
+  DelayVariation: number;
+  ServiceType: number;
+  MaxSduSize: number;
+  MinimumPolicedSize: number;
+}
+export const FLOWSPEC: Structure<FLOWSPEC, Exclude<keyof FLOWSPEC, keyof View>> = structure('FLOWSPEC', {
+  size: 32, align: 4, header: 'qos.h',
+  members: () => ({
+    TokenRate: u32(0),
+    TokenBucketSize: u32(4),
+    PeakBandwidth: u32(8),
+    Latency: u32(12),
+    DelayVariation: u32(16),
+    ServiceType: u32(20),
+    MaxSduSize: u32(24),
+    MinimumPolicedSize: u32(28),
+  }),
+});
+
+/** CO_SPECIFIC_PARAMETERS, ndis.h: 12 bytes. */
+export interface CO_SPECIFIC_PARAMETERS extends View {
+  ParamType: number;
+  Length: number;
+  readonly Parameters: Uint8Array;
+}
+export const CO_SPECIFIC_PARAMETERS: Structure<CO_SPECIFIC_PARAMETERS, Exclude<keyof CO_SPECIFIC_PARAMETERS, keyof View>> = structure('CO_SPECIFIC_PARAMETERS', {
+  size: 12, align: 4, header: 'ndis.h',
+  members: () => ({
+    ParamType: u32(0),
+    Length: u32(4),
+    Parameters: array('u8', 8, 1),
+  }),
+});
+
+/** CO_CALL_MANAGER_PARAMETERS, ndis.h: 76 bytes. */
+export interface CO_CALL_MANAGER_PARAMETERS extends View {
+  readonly Transmit: FLOWSPEC;
+  readonly Receive: FLOWSPEC;
+  readonly CallMgrSpecific: CO_SPECIFIC_PARAMETERS;
+}
+export const CO_CALL_MANAGER_PARAMETERS: Structure<CO_CALL_MANAGER_PARAMETERS, Exclude<keyof CO_CALL_MANAGER_PARAMETERS, keyof View>> = structure('CO_CALL_MANAGER_PARAMETERS', {
+  size: 76, align: 4, header: 'ndis.h',
+  members: () => ({
+    Transmit: nested(0, 32, () => FLOWSPEC),
+    Receive: nested(32, 32, () => FLOWSPEC),
+    CallMgrSpecific: nested(64, 12, () => CO_SPECIFIC_PARAMETERS),
+  }),
+});
+
+/** CO_MEDIA_PARAMETERS, ndis.h: 32 bytes. */
+export interface CO_MEDIA_PARAMETERS extends View {
+  Flags: number;
+  ReceivePriority: number;
+  ReceiveSizeHint: number;
+  readonly MediaSpecific: CO_SPECIFIC_PARAMETERS;
+}
+export const CO_MEDIA_PARAMETERS: Structure<CO_MEDIA_PARAMETERS, Exclude<keyof CO_MEDIA_PARAMETERS, keyof View>> = structure('CO_MEDIA_PARAMETERS', {
+  size: 32, align: 8, header: 'ndis.h',
+  members: () => ({
+    Flags: u32(0),
+    ReceivePriority: u32(4),
+    ReceiveSizeHint: u32(8),
+    MediaSpecific: nested(16, 12, () => CO_SPECIFIC_PARAMETERS),
+  }),
+});
+
+/** CO_CALL_PARAMETERS, ndis.h: 24 bytes. */
+export interface CO_CALL_PARAMETERS extends View {
+  Flags: number;
+  get CallMgrParameters(): Address;
+  set CallMgrParameters(value: PointerInput);
+  get MediaParameters(): Address;
+  set MediaParameters(value: PointerInput);
+}
+export const CO_CALL_PARAMETERS: Structure<CO_CALL_PARAMETERS, Exclude<keyof CO_CALL_PARAMETERS, keyof View>> = structure('CO_CALL_PARAMETERS', {
+  size: 24, align: 8, header: 'ndis.h',
+  members: () => ({
+    Flags: u32(0),
+    CallMgrParameters: pointer(8, 'CO_CALL_MANAGER_PARAMETERS'),
+    MediaParameters: pointer(16, 'CO_MEDIA_PARAMETERS'),
+  }),
+});
+
+/** CO_PVC, ndis.h: 24 bytes. */
+export interface CO_PVC extends View {
+  get NdisAfHandle(): Address;
+  set NdisAfHandle(value: ContextInput);
+  readonly PvcParameters: CO_SPECIFIC_PARAMETERS;
+}
+export const CO_PVC: Structure<CO_PVC, Exclude<keyof CO_PVC, keyof View>> = structure('CO_PVC', {
+  size: 24, align: 8, header: 'ndis.h',
+  members: () => ({
+    NdisAfHandle: context(0, 'NDIS_HANDLE'),
+    PvcParameters: nested(8, 12, () => CO_SPECIFIC_PARAMETERS),
+  }),
+});
+
 /** VAR_STRING, ndis.h: 24 bytes. */
 export interface VAR_STRING extends View {
   ulTotalSize: number;
@@ -5898,6 +6128,140 @@ export const VAR_STRING: Structure<VAR_STRING, Exclude<keyof VAR_STRING, keyof V
     ulStringFormat: u32(12),
     ulStringSize: u32(16),
     ulStringOffset: u32(20),
+  }),
+});
+
+/** NDIS_CO_CLIENT_OPTIONAL_HANDLERS, ndis.h: 160 bytes. */
+export interface NDIS_CO_CLIENT_OPTIONAL_HANDLERS extends View {
+  readonly Header: NDIS_OBJECT_HEADER;
+  Reserved: number;
+  get ClCreateVcHandler(): Address;
+  set ClCreateVcHandler(value: CallbackInput);
+  get ClDeleteVcHandler(): Address;
+  set ClDeleteVcHandler(value: CallbackInput);
+  get ClOidRequestHandler(): Address;
+  set ClOidRequestHandler(value: CallbackInput);
+  get ClOidRequestCompleteHandler(): Address;
+  set ClOidRequestCompleteHandler(value: CallbackInput);
+  get ClOpenAfCompleteHandlerEx(): Address;
+  set ClOpenAfCompleteHandlerEx(value: CallbackInput);
+  get ClCloseAfCompleteHandler(): Address;
+  set ClCloseAfCompleteHandler(value: CallbackInput);
+  get ClRegisterSapCompleteHandler(): Address;
+  set ClRegisterSapCompleteHandler(value: CallbackInput);
+  get ClDeregisterSapCompleteHandler(): Address;
+  set ClDeregisterSapCompleteHandler(value: CallbackInput);
+  get ClMakeCallCompleteHandler(): Address;
+  set ClMakeCallCompleteHandler(value: CallbackInput);
+  get ClModifyCallQoSCompleteHandler(): Address;
+  set ClModifyCallQoSCompleteHandler(value: CallbackInput);
+  get ClCloseCallCompleteHandler(): Address;
+  set ClCloseCallCompleteHandler(value: CallbackInput);
+  get ClAddPartyCompleteHandler(): Address;
+  set ClAddPartyCompleteHandler(value: CallbackInput);
+  get ClDropPartyCompleteHandler(): Address;
+  set ClDropPartyCompleteHandler(value: CallbackInput);
+  get ClIncomingCallHandler(): Address;
+  set ClIncomingCallHandler(value: CallbackInput);
+  get ClIncomingCallQoSChangeHandler(): Address;
+  set ClIncomingCallQoSChangeHandler(value: CallbackInput);
+  get ClIncomingCloseCallHandler(): Address;
+  set ClIncomingCloseCallHandler(value: CallbackInput);
+  get ClIncomingDropPartyHandler(): Address;
+  set ClIncomingDropPartyHandler(value: CallbackInput);
+  get ClCallConnectedHandler(): Address;
+  set ClCallConnectedHandler(value: CallbackInput);
+  get ClNotifyCloseAfHandler(): Address;
+  set ClNotifyCloseAfHandler(value: CallbackInput);
+}
+export const NDIS_CO_CLIENT_OPTIONAL_HANDLERS: Structure<NDIS_CO_CLIENT_OPTIONAL_HANDLERS, Exclude<keyof NDIS_CO_CLIENT_OPTIONAL_HANDLERS, keyof View>> = structure('NDIS_CO_CLIENT_OPTIONAL_HANDLERS', {
+  size: 160, align: 8, header: 'ndis.h',
+  members: () => ({
+    Header: nested(0, 4, () => NDIS_OBJECT_HEADER),
+    Reserved: u32(4),
+    ClCreateVcHandler: callback(8, 'CO_CREATE_VC_HANDLER'),
+    ClDeleteVcHandler: callback(16, 'CO_DELETE_VC_HANDLER'),
+    ClOidRequestHandler: callback(24, 'CO_OID_REQUEST_HANDLER'),
+    ClOidRequestCompleteHandler: callback(32, 'CO_OID_REQUEST_COMPLETE_HANDLER'),
+    ClOpenAfCompleteHandlerEx: callback(40, 'CL_OPEN_AF_COMPLETE_HANDLER_EX'),
+    ClCloseAfCompleteHandler: callback(48, 'CL_CLOSE_AF_COMPLETE_HANDLER'),
+    ClRegisterSapCompleteHandler: callback(56, 'CL_REG_SAP_COMPLETE_HANDLER'),
+    ClDeregisterSapCompleteHandler: callback(64, 'CL_DEREG_SAP_COMPLETE_HANDLER'),
+    ClMakeCallCompleteHandler: callback(72, 'CL_MAKE_CALL_COMPLETE_HANDLER'),
+    ClModifyCallQoSCompleteHandler: callback(80, 'CL_MODIFY_CALL_QOS_COMPLETE_HANDLER'),
+    ClCloseCallCompleteHandler: callback(88, 'CL_CLOSE_CALL_COMPLETE_HANDLER'),
+    ClAddPartyCompleteHandler: callback(96, 'CL_ADD_PARTY_COMPLETE_HANDLER'),
+    ClDropPartyCompleteHandler: callback(104, 'CL_DROP_PARTY_COMPLETE_HANDLER'),
+    ClIncomingCallHandler: callback(112, 'CL_INCOMING_CALL_HANDLER'),
+    ClIncomingCallQoSChangeHandler: callback(120, 'CL_INCOMING_CALL_QOS_CHANGE_HANDLER'),
+    ClIncomingCloseCallHandler: callback(128, 'CL_INCOMING_CLOSE_CALL_HANDLER'),
+    ClIncomingDropPartyHandler: callback(136, 'CL_INCOMING_DROP_PARTY_HANDLER'),
+    ClCallConnectedHandler: callback(144, 'CL_CALL_CONNECTED_HANDLER'),
+    ClNotifyCloseAfHandler: callback(152, 'CL_NOTIFY_CLOSE_AF_HANDLER'),
+  }),
+});
+
+/** NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS, ndis.h: 144 bytes. */
+export interface NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS extends View {
+  readonly Header: NDIS_OBJECT_HEADER;
+  Reserved: number;
+  get CmCreateVcHandler(): Address;
+  set CmCreateVcHandler(value: CallbackInput);
+  get CmDeleteVcHandler(): Address;
+  set CmDeleteVcHandler(value: CallbackInput);
+  get CmOpenAfHandler(): Address;
+  set CmOpenAfHandler(value: CallbackInput);
+  get CmCloseAfHandler(): Address;
+  set CmCloseAfHandler(value: CallbackInput);
+  get CmRegisterSapHandler(): Address;
+  set CmRegisterSapHandler(value: CallbackInput);
+  get CmDeregisterSapHandler(): Address;
+  set CmDeregisterSapHandler(value: CallbackInput);
+  get CmMakeCallHandler(): Address;
+  set CmMakeCallHandler(value: CallbackInput);
+  get CmCloseCallHandler(): Address;
+  set CmCloseCallHandler(value: CallbackInput);
+  get CmIncomingCallCompleteHandler(): Address;
+  set CmIncomingCallCompleteHandler(value: CallbackInput);
+  get CmAddPartyHandler(): Address;
+  set CmAddPartyHandler(value: CallbackInput);
+  get CmDropPartyHandler(): Address;
+  set CmDropPartyHandler(value: CallbackInput);
+  get CmActivateVcCompleteHandler(): Address;
+  set CmActivateVcCompleteHandler(value: CallbackInput);
+  get CmDeactivateVcCompleteHandler(): Address;
+  set CmDeactivateVcCompleteHandler(value: CallbackInput);
+  get CmModifyCallQoSHandler(): Address;
+  set CmModifyCallQoSHandler(value: CallbackInput);
+  get CmOidRequestHandler(): Address;
+  set CmOidRequestHandler(value: CallbackInput);
+  get CmOidRequestCompleteHandler(): Address;
+  set CmOidRequestCompleteHandler(value: CallbackInput);
+  get CmNotifyCloseAfCompleteHandler(): Address;
+  set CmNotifyCloseAfCompleteHandler(value: CallbackInput);
+}
+export const NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS: Structure<NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS, Exclude<keyof NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS, keyof View>> = structure('NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS', {
+  size: 144, align: 8, header: 'ndis.h',
+  members: () => ({
+    Header: nested(0, 4, () => NDIS_OBJECT_HEADER),
+    Reserved: u32(4),
+    CmCreateVcHandler: callback(8, 'CO_CREATE_VC_HANDLER'),
+    CmDeleteVcHandler: callback(16, 'CO_DELETE_VC_HANDLER'),
+    CmOpenAfHandler: callback(24, 'CM_OPEN_AF_HANDLER'),
+    CmCloseAfHandler: callback(32, 'CM_CLOSE_AF_HANDLER'),
+    CmRegisterSapHandler: callback(40, 'CM_REG_SAP_HANDLER'),
+    CmDeregisterSapHandler: callback(48, 'CM_DEREG_SAP_HANDLER'),
+    CmMakeCallHandler: callback(56, 'CM_MAKE_CALL_HANDLER'),
+    CmCloseCallHandler: callback(64, 'CM_CLOSE_CALL_HANDLER'),
+    CmIncomingCallCompleteHandler: callback(72, 'CM_INCOMING_CALL_COMPLETE_HANDLER'),
+    CmAddPartyHandler: callback(80, 'CM_ADD_PARTY_HANDLER'),
+    CmDropPartyHandler: callback(88, 'CM_DROP_PARTY_HANDLER'),
+    CmActivateVcCompleteHandler: callback(96, 'CM_ACTIVATE_VC_COMPLETE_HANDLER'),
+    CmDeactivateVcCompleteHandler: callback(104, 'CM_DEACTIVATE_VC_COMPLETE_HANDLER'),
+    CmModifyCallQoSHandler: callback(112, 'CM_MODIFY_CALL_QOS_HANDLER'),
+    CmOidRequestHandler: callback(120, 'CO_OID_REQUEST_HANDLER'),
+    CmOidRequestCompleteHandler: callback(128, 'CO_OID_REQUEST_COMPLETE_HANDLER'),
+    CmNotifyCloseAfCompleteHandler: callback(136, 'CM_NOTIFY_CLOSE_AF_COMPLETE_HANDLER'),
   }),
 });
 
@@ -6217,6 +6581,342 @@ export const NET_IF_INFORMATION: Structure<NET_IF_INFORMATION, Exclude<keyof NET
     SupportedStatistics: u32(84),
     MediaType: u32(88, 'NDIS_MEDIUM'),
     PhysicalMediumType: u32(92, 'NDIS_PHYSICAL_MEDIUM'),
+  }),
+});
+
+/** LINE_ADDRESS_CAPS, ndistapi.h: 176 bytes. */
+export interface LINE_ADDRESS_CAPS extends View {
+  ulTotalSize: number;
+  ulNeededSize: number;
+  ulUsedSize: number;
+  ulLineDeviceID: number;
+  ulAddressSize: number;
+  ulAddressOffset: number;
+  ulDevSpecificSize: number;
+  ulDevSpecificOffset: number;
+  ulAddressSharing: number;
+  ulAddressStates: number;
+  ulCallInfoStates: number;
+  ulCallerIDFlags: number;
+  ulCalledIDFlags: number;
+  ulConnectedIDFlags: number;
+  ulRedirectionIDFlags: number;
+  ulRedirectingIDFlags: number;
+  ulCallStates: number;
+  ulDialToneModes: number;
+  ulBusyModes: number;
+  ulSpecialInfo: number;
+  ulDisconnectModes: number;
+  ulMaxNumActiveCalls: number;
+  ulMaxNumOnHoldCalls: number;
+  ulMaxNumOnHoldPendingCalls: number;
+  ulMaxNumConference: number;
+  ulMaxNumTransConf: number;
+  ulAddrCapFlags: number;
+  ulCallFeatures: number;
+  ulRemoveFromConfCaps: number;
+  ulRemoveFromConfState: number;
+  ulTransferModes: number;
+  ulParkModes: number;
+  ulForwardModes: number;
+  ulMaxForwardEntries: number;
+  ulMaxSpecificEntries: number;
+  ulMinFwdNumRings: number;
+  ulMaxFwdNumRings: number;
+  ulMaxCallCompletions: number;
+  ulCallCompletionConds: number;
+  ulCallCompletionModes: number;
+  ulNumCompletionMessages: number;
+  ulCompletionMsgTextEntrySize: number;
+  ulCompletionMsgTextSize: number;
+  ulCompletionMsgTextOffset: number;
+}
+export const LINE_ADDRESS_CAPS: Structure<LINE_ADDRESS_CAPS, Exclude<keyof LINE_ADDRESS_CAPS, keyof View>> = structure('LINE_ADDRESS_CAPS', {
+  size: 176, align: 4, header: 'ndistapi.h',
+  members: () => ({
+    ulTotalSize: u32(0),
+    ulNeededSize: u32(4),
+    ulUsedSize: u32(8),
+    ulLineDeviceID: u32(12),
+    ulAddressSize: u32(16),
+    ulAddressOffset: u32(20),
+    ulDevSpecificSize: u32(24),
+    ulDevSpecificOffset: u32(28),
+    ulAddressSharing: u32(32),
+    ulAddressStates: u32(36),
+    ulCallInfoStates: u32(40),
+    ulCallerIDFlags: u32(44),
+    ulCalledIDFlags: u32(48),
+    ulConnectedIDFlags: u32(52),
+    ulRedirectionIDFlags: u32(56),
+    ulRedirectingIDFlags: u32(60),
+    ulCallStates: u32(64),
+    ulDialToneModes: u32(68),
+    ulBusyModes: u32(72),
+    ulSpecialInfo: u32(76),
+    ulDisconnectModes: u32(80),
+    ulMaxNumActiveCalls: u32(84),
+    ulMaxNumOnHoldCalls: u32(88),
+    ulMaxNumOnHoldPendingCalls: u32(92),
+    ulMaxNumConference: u32(96),
+    ulMaxNumTransConf: u32(100),
+    ulAddrCapFlags: u32(104),
+    ulCallFeatures: u32(108),
+    ulRemoveFromConfCaps: u32(112),
+    ulRemoveFromConfState: u32(116),
+    ulTransferModes: u32(120),
+    ulParkModes: u32(124),
+    ulForwardModes: u32(128),
+    ulMaxForwardEntries: u32(132),
+    ulMaxSpecificEntries: u32(136),
+    ulMinFwdNumRings: u32(140),
+    ulMaxFwdNumRings: u32(144),
+    ulMaxCallCompletions: u32(148),
+    ulCallCompletionConds: u32(152),
+    ulCallCompletionModes: u32(156),
+    ulNumCompletionMessages: u32(160),
+    ulCompletionMsgTextEntrySize: u32(164),
+    ulCompletionMsgTextSize: u32(168),
+    ulCompletionMsgTextOffset: u32(172),
+  }),
+});
+
+/** LINE_DIAL_PARAMS, ndistapi.h: 16 bytes. */
+export interface LINE_DIAL_PARAMS extends View {
+  ulDialPause: number;
+  ulDialSpeed: number;
+  ulDigitDuration: number;
+  ulWaitForDialtone: number;
+}
+export const LINE_DIAL_PARAMS: Structure<LINE_DIAL_PARAMS, Exclude<keyof LINE_DIAL_PARAMS, keyof View>> = structure('LINE_DIAL_PARAMS', {
+  size: 16, align: 4, header: 'ndistapi.h',
+  members: () => ({
+    ulDialPause: u32(0),
+    ulDialSpeed: u32(4),
+    ulDigitDuration: u32(8),
+    ulWaitForDialtone: u32(12),
+  }),
+});
+
+/** LINE_DEV_CAPS, ndistapi.h: 236 bytes. */
+export interface LINE_DEV_CAPS extends View {
+  ulTotalSize: number;
+  ulNeededSize: number;
+  ulUsedSize: number;
+  ulProviderInfoSize: number;
+  ulProviderInfoOffset: number;
+  ulSwitchInfoSize: number;
+  ulSwitchInfoOffset: number;
+  ulPermanentLineID: number;
+  ulLineNameSize: number;
+  ulLineNameOffset: number;
+  ulStringFormat: number;
+  ulAddressModes: number;
+  ulNumAddresses: number;
+  ulBearerModes: number;
+  ulMaxRate: number;
+  ulMediaModes: number;
+  ulGenerateToneModes: number;
+  ulGenerateToneMaxNumFreq: number;
+  ulGenerateDigitModes: number;
+  ulMonitorToneMaxNumFreq: number;
+  ulMonitorToneMaxNumEntries: number;
+  ulMonitorDigitModes: number;
+  ulGatherDigitsMinTimeout: number;
+  ulGatherDigitsMaxTimeout: number;
+  ulMedCtlDigitMaxListSize: number;
+  ulMedCtlMediaMaxListSize: number;
+  ulMedCtlToneMaxListSize: number;
+  ulMedCtlCallStateMaxListSize: number;
+  ulDevCapFlags: number;
+  ulMaxNumActiveCalls: number;
+  ulAnswerMode: number;
+  ulRingModes: number;
+  ulLineStates: number;
+  ulUUIAcceptSize: number;
+  ulUUIAnswerSize: number;
+  ulUUIMakeCallSize: number;
+  ulUUIDropSize: number;
+  ulUUISendUserUserInfoSize: number;
+  ulUUICallInfoSize: number;
+  readonly MinDialParams: LINE_DIAL_PARAMS;
+  readonly MaxDialParams: LINE_DIAL_PARAMS;
+  readonly DefaultDialParams: LINE_DIAL_PARAMS;
+  ulNumTerminals: number;
+  ulTerminalCapsSize: number;
+  ulTerminalCapsOffset: number;
+  ulTerminalTextEntrySize: number;
+  ulTerminalTextSize: number;
+  ulTerminalTextOffset: number;
+  ulDevSpecificSize: number;
+  ulDevSpecificOffset: number;
+}
+export const LINE_DEV_CAPS: Structure<LINE_DEV_CAPS, Exclude<keyof LINE_DEV_CAPS, keyof View>> = structure('LINE_DEV_CAPS', {
+  size: 236, align: 4, header: 'ndistapi.h',
+  members: () => ({
+    ulTotalSize: u32(0),
+    ulNeededSize: u32(4),
+    ulUsedSize: u32(8),
+    ulProviderInfoSize: u32(12),
+    ulProviderInfoOffset: u32(16),
+    ulSwitchInfoSize: u32(20),
+    ulSwitchInfoOffset: u32(24),
+    ulPermanentLineID: u32(28),
+    ulLineNameSize: u32(32),
+    ulLineNameOffset: u32(36),
+    ulStringFormat: u32(40),
+    ulAddressModes: u32(44),
+    ulNumAddresses: u32(48),
+    ulBearerModes: u32(52),
+    ulMaxRate: u32(56),
+    ulMediaModes: u32(60),
+    ulGenerateToneModes: u32(64),
+    ulGenerateToneMaxNumFreq: u32(68),
+    ulGenerateDigitModes: u32(72),
+    ulMonitorToneMaxNumFreq: u32(76),
+    ulMonitorToneMaxNumEntries: u32(80),
+    ulMonitorDigitModes: u32(84),
+    ulGatherDigitsMinTimeout: u32(88),
+    ulGatherDigitsMaxTimeout: u32(92),
+    ulMedCtlDigitMaxListSize: u32(96),
+    ulMedCtlMediaMaxListSize: u32(100),
+    ulMedCtlToneMaxListSize: u32(104),
+    ulMedCtlCallStateMaxListSize: u32(108),
+    ulDevCapFlags: u32(112),
+    ulMaxNumActiveCalls: u32(116),
+    ulAnswerMode: u32(120),
+    ulRingModes: u32(124),
+    ulLineStates: u32(128),
+    ulUUIAcceptSize: u32(132),
+    ulUUIAnswerSize: u32(136),
+    ulUUIMakeCallSize: u32(140),
+    ulUUIDropSize: u32(144),
+    ulUUISendUserUserInfoSize: u32(148),
+    ulUUICallInfoSize: u32(152),
+    MinDialParams: nested(156, 16, () => LINE_DIAL_PARAMS),
+    MaxDialParams: nested(172, 16, () => LINE_DIAL_PARAMS),
+    DefaultDialParams: nested(188, 16, () => LINE_DIAL_PARAMS),
+    ulNumTerminals: u32(204),
+    ulTerminalCapsSize: u32(208),
+    ulTerminalCapsOffset: u32(212),
+    ulTerminalTextEntrySize: u32(216),
+    ulTerminalTextSize: u32(220),
+    ulTerminalTextOffset: u32(224),
+    ulDevSpecificSize: u32(228),
+    ulDevSpecificOffset: u32(232),
+  }),
+});
+
+/** CO_TAPI_CM_CAPS, ndistapi.h: 12 bytes. */
+export interface CO_TAPI_CM_CAPS extends View {
+  ulCoTapiVersion: number;
+  ulNumLines: number;
+  ulFlags: number;
+}
+export const CO_TAPI_CM_CAPS: Structure<CO_TAPI_CM_CAPS, Exclude<keyof CO_TAPI_CM_CAPS, keyof View>> = structure('CO_TAPI_CM_CAPS', {
+  size: 12, align: 4, header: 'ndistapi.h',
+  members: () => ({
+    ulCoTapiVersion: u32(0),
+    ulNumLines: u32(4),
+    ulFlags: u32(8),
+  }),
+});
+
+/** CO_TAPI_LINE_CAPS, ndistapi.h: 244 bytes. */
+export interface CO_TAPI_LINE_CAPS extends View {
+  ulLineID: number;
+  ulFlags: number;
+  readonly LineDevCaps: LINE_DEV_CAPS;
+}
+export const CO_TAPI_LINE_CAPS: Structure<CO_TAPI_LINE_CAPS, Exclude<keyof CO_TAPI_LINE_CAPS, keyof View>> = structure('CO_TAPI_LINE_CAPS', {
+  size: 244, align: 4, header: 'ndistapi.h',
+  members: () => ({
+    ulLineID: u32(0),
+    ulFlags: u32(4),
+    LineDevCaps: nested(8, 236, () => LINE_DEV_CAPS),
+  }),
+});
+
+/** CO_TAPI_ADDRESS_CAPS, ndistapi.h: 188 bytes. */
+export interface CO_TAPI_ADDRESS_CAPS extends View {
+  ulLineID: number;
+  ulAddressID: number;
+  ulFlags: number;
+  readonly LineAddressCaps: LINE_ADDRESS_CAPS;
+}
+export const CO_TAPI_ADDRESS_CAPS: Structure<CO_TAPI_ADDRESS_CAPS, Exclude<keyof CO_TAPI_ADDRESS_CAPS, keyof View>> = structure('CO_TAPI_ADDRESS_CAPS', {
+  size: 188, align: 4, header: 'ndistapi.h',
+  members: () => ({
+    ulLineID: u32(0),
+    ulAddressID: u32(4),
+    ulFlags: u32(8),
+    LineAddressCaps: nested(12, 176, () => LINE_ADDRESS_CAPS),
+  }),
+});
+
+/** CO_TAPI_TRANSLATE_TAPI_CALLPARAMS, ndistapi.h: 64 bytes. */
+export interface CO_TAPI_TRANSLATE_TAPI_CALLPARAMS extends View {
+  ulLineID: number;
+  ulAddressID: number;
+  ulFlags: number;
+  readonly DestAddress: NDIS_VAR_DATA_DESC;
+  readonly LineCallParams: NDIS_VAR_DATA_DESC;
+  readonly NdisCallParams: NDIS_VAR_DATA_DESC;
+}
+export const CO_TAPI_TRANSLATE_TAPI_CALLPARAMS: Structure<CO_TAPI_TRANSLATE_TAPI_CALLPARAMS, Exclude<keyof CO_TAPI_TRANSLATE_TAPI_CALLPARAMS, keyof View>> = structure('CO_TAPI_TRANSLATE_TAPI_CALLPARAMS', {
+  size: 64, align: 8, header: 'ndistapi.h',
+  members: () => ({
+    ulLineID: u32(0),
+    ulAddressID: u32(4),
+    ulFlags: u32(8),
+    DestAddress: nested(16, 16, () => NDIS_VAR_DATA_DESC),
+    LineCallParams: nested(32, 16, () => NDIS_VAR_DATA_DESC),
+    NdisCallParams: nested(48, 16, () => NDIS_VAR_DATA_DESC),
+  }),
+});
+
+/** CO_TAPI_TRANSLATE_NDIS_CALLPARAMS, ndistapi.h: 40 bytes. */
+export interface CO_TAPI_TRANSLATE_NDIS_CALLPARAMS extends View {
+  ulFlags: number;
+  readonly NdisCallParams: NDIS_VAR_DATA_DESC;
+  readonly LineCallInfo: NDIS_VAR_DATA_DESC;
+}
+export const CO_TAPI_TRANSLATE_NDIS_CALLPARAMS: Structure<CO_TAPI_TRANSLATE_NDIS_CALLPARAMS, Exclude<keyof CO_TAPI_TRANSLATE_NDIS_CALLPARAMS, keyof View>> = structure('CO_TAPI_TRANSLATE_NDIS_CALLPARAMS', {
+  size: 40, align: 8, header: 'ndistapi.h',
+  members: () => ({
+    ulFlags: u32(0),
+    NdisCallParams: nested(8, 16, () => NDIS_VAR_DATA_DESC),
+    LineCallInfo: nested(24, 16, () => NDIS_VAR_DATA_DESC),
+  }),
+});
+
+/** CO_TAPI_CALL_DIAGNOSTICS, ndistapi.h: 24 bytes. */
+export interface CO_TAPI_CALL_DIAGNOSTICS extends View {
+  ulOrigin: number;
+  ulReason: number;
+  readonly DiagInfo: NDIS_VAR_DATA_DESC;
+}
+export const CO_TAPI_CALL_DIAGNOSTICS: Structure<CO_TAPI_CALL_DIAGNOSTICS, Exclude<keyof CO_TAPI_CALL_DIAGNOSTICS, keyof View>> = structure('CO_TAPI_CALL_DIAGNOSTICS', {
+  size: 24, align: 8, header: 'ndistapi.h',
+  members: () => ({
+    ulOrigin: u32(0),
+    ulReason: u32(4),
+    DiagInfo: nested(8, 16, () => NDIS_VAR_DATA_DESC),
+  }),
+});
+
+/** CO_AF_TAPI_SAP, ndistapi.h: 12 bytes. */
+export interface CO_AF_TAPI_SAP extends View {
+  ulLineID: number;
+  ulAddressID: number;
+  ulMediaModes: number;
+}
+export const CO_AF_TAPI_SAP: Structure<CO_AF_TAPI_SAP, Exclude<keyof CO_AF_TAPI_SAP, keyof View>> = structure('CO_AF_TAPI_SAP', {
+  size: 12, align: 4, header: 'ndistapi.h',
+  members: () => ({
+    ulLineID: u32(0),
+    ulAddressID: u32(4),
+    ulMediaModes: u32(8),
   }),
 });
 

@@ -198,31 +198,6 @@ export const NDIS_QOS_SQ_STATS: Structure<NDIS_QOS_SQ_STATS, Exclude<keyof NDIS_
   }),
 });
 
-/** FLOWSPEC, qos.h: 32 bytes. */
-export interface FLOWSPEC extends View {
-  TokenRate: number;
-  TokenBucketSize: number;
-  PeakBandwidth: number;
-  Latency: number;
-  DelayVariation: number;
-  ServiceType: number;
-  MaxSduSize: number;
-  MinimumPolicedSize: number;
-}
-export const FLOWSPEC: Structure<FLOWSPEC, Exclude<keyof FLOWSPEC, keyof View>> = structure('FLOWSPEC', {
-  size: 32, align: 4, header: 'qos.h',
-  members: () => ({
-    TokenRate: u32(0),
-    TokenBucketSize: u32(4),
-    PeakBandwidth: u32(8),
-    Latency: u32(12),
-    DelayVariation: u32(16),
-    ServiceType: u32(20),
-    MaxSduSize: u32(24),
-    MinimumPolicedSize: u32(28),
-  }),
-});
-
 /** QOS_OBJECT_HDR, qos.h: 8 bytes. */
 export interface QOS_OBJECT_HDR extends View {
   ObjectType: number;
