@@ -31,6 +31,12 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   NdisInterlockedPopEntrySList: {
     returns: 'on x64 an entry of a sequenced list is an SLIST_ENTRY of 16 bytes',
   },
+  PROTOCOL_CO_RECEIVE_NET_BUFFER_LISTS: { parameters: 'the page has lost a space: INPNET_BUFFER_LIST' },
+  NdisCoAssignInstanceName: {
+    irql: 'the rule Irql_Connection_Function of the page allows every IRQL up to this one, and so does the header',
+  },
+  NdisCoGetTapiCallId: { irql: 'as above' },
+  NdisClGetProtocolVcContextFromTapiCallId: { irql: 'as above' },
   NET_BUFFER_SHARED_MEM_OFFSET: {
     parameters: 'the page names NET_BUFFER; the macro reads the shared memory',
   },

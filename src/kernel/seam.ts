@@ -485,7 +485,7 @@ function isText(type: string): boolean {
 }
 
 function isContext(parameter: Parameter): boolean {
-  return /Context$|^(ApcContext|SystemArgument[12])$/.test(parameter.name);
+  return /Context$|^(ApcContext|SystemArgument[12]|_CC?_)$/.test(parameter.name);
 }
 
 function isFunctionType(type: string): boolean {

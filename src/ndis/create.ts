@@ -1,6 +1,7 @@
 /** Puts the library of a machine together. */
 
 import type { Kernel } from '../kernel/index.ts';
+import { attachConnections } from './condis/teardown.ts';
 import { attachDriverLife } from './driverLife.ts';
 import { attachLegacyEntry } from './legacy/miniport/register.ts';
 import { NdisLibrary, type NdisOptions } from './library.ts';
@@ -20,5 +21,6 @@ export function createNdis(kernel: Kernel, options: NdisOptions = {}): NdisLibra
   attachShutdown(ndis);
   attachReceiveScaling(ndis);
   attachPower(ndis);
+  attachConnections(ndis);
   return ndis;
 }

@@ -54,4 +54,5 @@ export * from './configuration/functions.ts';
 export * from './strings/functions.ts';
 export * from './timer/functions.ts';
 export * from './hardware/functions.ts';
+export * from './condis/functions.ts';
 export * from './legacy/functions.ts';

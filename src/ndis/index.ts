@@ -103,3 +103,4 @@ export * from './configuration/index.ts';
 export * from './strings/index.ts';
 export * from './timer/index.ts';
 export * from './hardware/index.ts';
+export * from './condis/index.ts';

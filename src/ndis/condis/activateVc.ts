@@ -18,8 +18,8 @@ import type { NDIS_STATUS } from '../status.ts';
 import { refuseTransient, seen, settleAnswer, statusOf, takeCompletion } from './answers.ts';
 import { expectConnection } from './connections.ts';
 import { VirtualConnection } from './objects.ts';
+import { settleConnection } from './settle.ts';
 import { activationStates } from './states.ts';
-import { settleConnection } from './teardown.ts';
 
 const ACTIVATE_PAGE = 'ndis/nf-ndis-ndiscmactivatevc';
 const ACTIVATED_PAGE = 'ndis/nf-ndis-ndismcoactivatevccomplete';

@@ -17,8 +17,8 @@ import { settleAnswer, statusOf, takeCompletion } from './answers.ts';
 import { expectConnection } from './connections.ts';
 import { forgetParty } from './forget.ts';
 import { Party, VirtualConnection } from './objects.ts';
+import { settleConnection } from './settle.ts';
 import { callStates, partyStates } from './states.ts';
-import { settleConnection } from './teardown.ts';
 
 const CLOSE_PAGE = 'ndis/nf-ndis-ndisclclosecall';
 const CLOSED_PAGE = 'ndis/nf-ndis-ndiscmclosecallcomplete';
@@ -34,8 +34,7 @@ export function closeCall(
   driver: Driver | null,
 ): NDIS_STATUS {
   if (!apply(ndis.kernel, callStates, connection, 'CloseCall', driver)) return NDIS_STATUS_FAILURE;
-  if (party !== null && party.state === 'Active')
-    apply(ndis.kernel, partyStates, party, 'DropParty', driver);
+  if (party !== null && party.state === 'Active') apply(ndis.kernel, partyStates, party, 'DropParty', driver);
   const { manager } = connection;
   if (manager.gone) return finishCloseCall(ndis, connection, NDIS_STATUS_SUCCESS);
   connection.pending.add('closeCall');

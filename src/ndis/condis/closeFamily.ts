@@ -16,10 +16,10 @@ import { apply } from '../stateTable.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { settleAnswer, statusOf, takeCompletion } from './answers.ts';
 import { expectConnection } from './connections.ts';
+import { dropConnection } from './dropConnection.ts';
 import { forgetFamily, forgetSap } from './forget.ts';
 import { AddressFamily } from './objects.ts';
 import { familyStates } from './states.ts';
-import { dropConnection } from './teardown.ts';
 
 const CLOSE_PAGE = 'ndis/nf-ndis-ndisclcloseaddressfamily';
 const COMPLETE_PAGE = 'ndis/nf-ndis-ndiscmcloseaddressfamilycomplete';

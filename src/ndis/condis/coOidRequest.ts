@@ -60,7 +60,10 @@ function subjectOf(
 }
 
 /** Whose context of an object `end` is. */
-function contextsOf(end: ClientEnd | CallManagerEnd, record: CoOidRecord): readonly [unknown, unknown, unknown] {
+function contextsOf(
+  end: ClientEnd | CallManagerEnd,
+  record: CoOidRecord,
+): readonly [unknown, unknown, unknown] {
   const { family, connection, party } = record;
   const isClient = family === null ? connection?.client === end : family.client === end;
   const of = (object: AddressFamily | VirtualConnection | Party | null): unknown =>
@@ -285,7 +288,8 @@ export const NdisCoOidRequestComplete = declareFunction('ndis', {
       _NdisPartyHandle: Handle,
       OidRequest: Pointer<NDIS_OID_REQUEST>,
       Status: NDIS_STATUS,
-    ): void => coOidRequestComplete(ndis, driver, 'NdisCoOidRequestComplete', OidRequest, Status),
+    ): void =>
+      coOidRequestComplete(ndis, driver, 'NdisCoOidRequestComplete', OidRequest, Status),
 });
 
 /**
@@ -331,7 +335,7 @@ export function abandonConnectionRequests(
   adapter: MiniportAdapter | null,
 ): number {
   let count = 0;
-  for (const record of [...connectionsOf(ndis).requests.values()]) {
+  for (const record of connectionsOf(ndis).requests.values()) {
     if (record.complete || record.inHandler) continue;
     if (binding !== null && record.binding !== binding) continue;
     if (adapter !== null && record.adapter !== adapter) continue;

@@ -6,7 +6,10 @@
 import { type Driver, declareFunction, type Handle } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { emitHops } from '../dataPath/hop.ts';
-import { NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL, NDIS_RECEIVE_FLAGS_RESOURCES } from '../generated/constants/index.ts';
+import {
+  NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
+  NDIS_RECEIVE_FLAGS_RESOURCES,
+} from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { VirtualConnection } from './objects.ts';
 

@@ -70,8 +70,7 @@ export const NdisCoSendNetBufferLists = declareFunction('ndis', {
       connection.sendsOutstanding += count;
       owner.sendsOutstanding += count;
       adapter.sendsOutstanding += count;
-      if (kernel.trace !== null)
-        emitHops(kernel, owner.protocol.name, adapter.label, NetBufferLists, 'send');
+      if (kernel.trace !== null) emitHops(kernel, owner.protocol.name, adapter.label, NetBufferLists, 'send');
       connection.send(connection.miniportContext.value, NetBufferLists, SendFlags);
     };
   },

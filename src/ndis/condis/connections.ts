@@ -11,17 +11,17 @@ import { freeLibraryMemory } from '../libraryMemory.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
-import type { CoOidRecord } from './oidRecord.ts';
 import {
   type AddressFamily,
   type CallManagerEnd,
   type ClientEnd,
-  ConnectionObject,
+  type ConnectionObject,
   type HeldContext,
   type OfferedFamily,
   type Side,
   type VirtualConnection,
 } from './objects.ts';
+import type { CoOidRecord } from './oidRecord.ts';
 
 /** Bytes that NDIS takes from the pool for each object. */
 const BLOCK_SIZE = 64;
@@ -47,9 +47,7 @@ export class BindingConnections {
 
   /** Whether nothing keeps a close of the binding waiting. */
   get drained(): boolean {
-    return (
-      this.opened.size === 0 && this.served.size === 0 && this.own.size === 0 && this.requests === 0
-    );
+    return this.opened.size === 0 && this.served.size === 0 && this.own.size === 0 && this.requests === 0;
   }
 }
 
@@ -162,7 +160,9 @@ export function expectConnection<T extends ConnectionObject>(
   const owner = object.driverOf(side);
   if (owner === driver && object.usableBy(side)) return object;
   const why =
-    owner === driver ? 'is not valid any more for this driver' : `is not for ${driver.name} to use in this call`;
+    owner === driver
+      ? 'is not valid any more for this driver'
+      : `is not for ${driver.name} to use in this call`;
   const text = `${call}: the handle 0x${handle.toString(16)} ${why}`;
   ndis.kernel.report('BAD_HANDLE', driver, text, page);
   return null;

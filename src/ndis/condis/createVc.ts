@@ -3,7 +3,13 @@
  * Implements nf-ndis-ndiscocreatevc, nf-ndis-ndismcmcreatevc and "Creating a VC" (network).
  */
 
-import { type Context, type Driver, declareFunction, type Handle, type OutPointer } from '../../kernel/index.ts';
+import {
+  type Context,
+  type Driver,
+  declareFunction,
+  type Handle,
+  type OutPointer,
+} from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import {
   NDIS_STATUS_FAILURE,

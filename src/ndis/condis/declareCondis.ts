@@ -13,5 +13,13 @@ export function condisCallback<F>(
   page: string,
   onWait: OnWait,
 ): CallbackDeclaration<F> {
-  return declareCallback<F>({ prototype, role, onWait, irql: '<=DISPATCH_LEVEL', waits: 'never', since, page });
+  return declareCallback<F>({
+    prototype,
+    role,
+    onWait,
+    irql: '<=DISPATCH_LEVEL',
+    waits: 'never',
+    since,
+    page,
+  });
 }

@@ -17,7 +17,7 @@ import { statusOf } from './answers.ts';
 import { deleteAtMiniport } from './createVc.ts';
 import { forgetConnection } from './forget.ts';
 import { VirtualConnection } from './objects.ts';
-import { settleFamily } from './teardown.ts';
+import { settleFamily } from './settle.ts';
 
 const PAGE = 'ndis/nf-ndis-ndiscodeletevc';
 const MCM_PAGE = 'ndis/nf-ndis-ndismcmdeletevc';

@@ -213,11 +213,7 @@ export function readClientHandlers(
       cl.PROTOCOL_CL_INCOMING_DROP_PARTY,
     ),
     callConnected: r.read('ClCallConnectedHandler', v.ClCallConnectedHandler, cl.PROTOCOL_CL_CALL_CONNECTED),
-    notifyCloseAf: r.read(
-      'ClNotifyCloseAfHandler',
-      v.ClNotifyCloseAfHandler,
-      cl.PROTOCOL_CL_NOTIFY_CLOSE_AF,
-    ),
+    notifyCloseAf: r.read('ClNotifyCloseAfHandler', v.ClNotifyCloseAfHandler, cl.PROTOCOL_CL_NOTIFY_CLOSE_AF),
   });
 }
 
@@ -242,11 +238,7 @@ export function readCallManagerHandlers(
     openAf: r.read('CmOpenAfHandler', v.CmOpenAfHandler, cm.PROTOCOL_CM_OPEN_AF),
     closeAf: r.read('CmCloseAfHandler', v.CmCloseAfHandler, cm.PROTOCOL_CM_CLOSE_AF),
     registerSap: r.read('CmRegisterSapHandler', v.CmRegisterSapHandler, cm.PROTOCOL_CM_REG_SAP),
-    deregisterSap: r.read(
-      'CmDeregisterSapHandler',
-      v.CmDeregisterSapHandler,
-      cm.PROTOCOL_CM_DEREGISTER_SAP,
-    ),
+    deregisterSap: r.read('CmDeregisterSapHandler', v.CmDeregisterSapHandler, cm.PROTOCOL_CM_DEREGISTER_SAP),
     makeCall: r.read('CmMakeCallHandler', v.CmMakeCallHandler, cm.PROTOCOL_CM_MAKE_CALL),
     closeCall: r.read('CmCloseCallHandler', v.CmCloseCallHandler, cm.PROTOCOL_CM_CLOSE_CALL),
     incomingCallComplete: r.read(

@@ -19,8 +19,8 @@ import { refuseTransient, seen, settleAnswer, statusOf, takeCompletion } from '.
 import { expectConnection } from './connections.ts';
 import { reportInactive } from './makeCall.ts';
 import { Sap, VirtualConnection } from './objects.ts';
+import { settleConnection } from './settle.ts';
 import { callStates } from './states.ts';
-import { settleConnection } from './teardown.ts';
 
 const OFFER_PAGE = 'ndis/nf-ndis-ndiscmdispatchincomingcall';
 const ANSWER_PAGE = 'ndis/nf-ndis-ndisclincomingcallcomplete';
@@ -70,13 +70,7 @@ export function cmDispatchIncomingCall(
     connection.clientContext.value,
     seen<CO_CALL_PARAMETERS>(CallParameters),
   );
-  const status = settleAnswer(
-    ndis,
-    connection,
-    'incomingCall',
-    statusOf(answer, incomingCall),
-    incomingCall,
-  );
+  const status = settleAnswer(ndis, connection, 'incomingCall', statusOf(answer, incomingCall), incomingCall);
   if (status !== NDIS_STATUS_PENDING) finishOffer(ndis, connection, status);
   return status;
 }

@@ -27,8 +27,8 @@ import { refuseTransient, seen, settleAnswer, statusOf, takeCompletion } from '.
 import { admit, contextCell, expectConnection, heldContext, writtenContext } from './connections.ts';
 import { forgetParty } from './forget.ts';
 import { Party, VirtualConnection } from './objects.ts';
+import { settleConnection } from './settle.ts';
 import { callStates, partyStates } from './states.ts';
-import { settleConnection } from './teardown.ts';
 
 const MAKE_PAGE = 'ndis/nf-ndis-ndisclmakecall';
 const MADE_PAGE = 'ndis/nf-ndis-ndiscmmakecallcomplete';
@@ -272,13 +272,7 @@ export const NdisClModifyCallQoS = declareFunction('ndis', {
         connection.managerContext.value,
         seen<CO_CALL_PARAMETERS>(CallParameters),
       );
-      return settleAnswer(
-        ndis,
-        connection,
-        'modifyCallQoS',
-        statusOf(answer, modifyCallQoS),
-        modifyCallQoS,
-      );
+      return settleAnswer(ndis, connection, 'modifyCallQoS', statusOf(answer, modifyCallQoS), modifyCallQoS);
     },
 });
 
@@ -370,10 +364,7 @@ export function cmDispatchQoSChange(
   const { client, clientContext } = connection;
   // A client that is closing the call has no use for it.
   if (client === null || client.gone || connection.state === 'Closing') return;
-  client.handlers.incomingCallQoSChange.invoke(
-    clientContext.value,
-    seen<CO_CALL_PARAMETERS>(CallParameters),
-  );
+  client.handlers.incomingCallQoSChange.invoke(clientContext.value, seen<CO_CALL_PARAMETERS>(CallParameters));
 }
 
 /**
@@ -391,11 +382,5 @@ export const NdisCmDispatchIncomingCallQoSChange = declareFunction('ndis', {
   implement:
     (ndis: NdisLibrary, driver) =>
     (NdisVcHandle: Handle, CallParameters: Pointer<CO_CALL_PARAMETERS>): void =>
-      cmDispatchQoSChange(
-        ndis,
-        driver,
-        'NdisCmDispatchIncomingCallQoSChange',
-        NdisVcHandle,
-        CallParameters,
-      ),
+      cmDispatchQoSChange(ndis, driver, 'NdisCmDispatchIncomingCallQoSChange', NdisVcHandle, CallParameters),
 });

@@ -66,7 +66,8 @@ function nextToTell(
   const { adapters } = connectionsOf(ndis);
   for (const family of adapters.get(adapter)?.offered ?? []) {
     for (const binding of adapter.bindings) {
-      if (binding.openState !== 'open' || binding.bindContext.active || binding.unbindContext.active) continue;
+      if (binding.openState !== 'open' || binding.bindContext.active || binding.unbindContext.active)
+        continue;
       if (family.told.has(binding) || binding.protocol.connections === null) continue;
       return { family, binding };
     }

@@ -38,8 +38,8 @@ import {
 } from './connections.ts';
 import { forgetFamily } from './forget.ts';
 import { AddressFamily } from './objects.ts';
+import { settleFamily } from './settle.ts';
 import { familyStates } from './states.ts';
-import { settleFamily } from './teardown.ts';
 
 const OPEN_PAGE = 'ndis/nf-ndis-ndisclopenaddressfamilyex';
 const COMPLETE_PAGE = 'ndis/nf-ndis-ndiscmopenaddressfamilycomplete';

@@ -27,8 +27,8 @@ import { refuseTransient, seen, settleAnswer, statusOf, takeCompletion } from '.
 import { admit, contextCell, expectConnection, heldContext, writtenContext } from './connections.ts';
 import { forgetParty } from './forget.ts';
 import { Party, VirtualConnection } from './objects.ts';
+import { settleConnection } from './settle.ts';
 import { partyStates } from './states.ts';
-import { settleConnection } from './teardown.ts';
 
 const ADD_PAGE = 'ndis/nf-ndis-ndiscladdparty';
 const ADDED_PAGE = 'ndis/nf-ndis-ndiscmaddpartycomplete';
@@ -124,12 +124,7 @@ export function cmAddPartyComplete(
 }
 
 /** Finishes an addition that was pending and tells the client. */
-export function completeAddParty(
-  ndis: NdisLibrary,
-  party: Party,
-  status: number,
-  parameters: Address,
-): void {
+export function completeAddParty(ndis: NdisLibrary, party: Party, status: number, parameters: Address): void {
   const { connection, clientContext } = party;
   const { client } = connection;
   finishAdd(ndis, party, status);

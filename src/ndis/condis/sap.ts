@@ -26,8 +26,8 @@ import { refuseTransient, seen, settleAnswer, statusOf, takeCompletion } from '.
 import { admit, contextCell, expectConnection, heldContext, writtenContext } from './connections.ts';
 import { forgetSap } from './forget.ts';
 import { AddressFamily, Sap } from './objects.ts';
+import { settleFamily } from './settle.ts';
 import { sapStates } from './states.ts';
-import { settleFamily } from './teardown.ts';
 
 const REGISTER_PAGE = 'ndis/nf-ndis-ndisclregistersap';
 const REGISTERED_PAGE = 'ndis/nf-ndis-ndiscmregistersapcomplete';

@@ -6,7 +6,11 @@
  */
 
 import type { Driver } from '../../kernel/index.ts';
-import { NDIS_STATUS_CLOSING, NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
+import {
+  NDIS_STATUS_CLOSING,
+  NDIS_STATUS_FAILURE,
+  NDIS_STATUS_SUCCESS,
+} from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
 import type { NdisLibrary } from '../library.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
@@ -35,7 +39,12 @@ const COMPLETION: Readonly<Record<PendingName, string>> = {
   dropParty: 'NdisCmDropPartyComplete',
 };
 
-function report(ndis: NdisLibrary, object: ConnectionObject, names: Iterable<PendingName>, driver: Driver): void {
+function report(
+  ndis: NdisLibrary,
+  object: ConnectionObject,
+  names: Iterable<PendingName>,
+  driver: Driver,
+): void {
   for (const name of names) {
     const call = COMPLETION[name];
     const text = `an operation on ${object.label} is pending and was never completed; call ${call}`;
@@ -68,7 +77,7 @@ function completeForClient(ndis: NdisLibrary, family: AddressFamily): number {
     family.pending.delete('notifyClose');
     completeNotify(ndis, family, NDIS_STATUS_CLOSING);
   }
-  for (const connection of [...family.connections]) {
+  for (const connection of family.connections) {
     if (!connection.pending.has('incomingCall')) continue;
     count++;
     report(ndis, connection, ['incomingCall'], driver);
@@ -96,13 +105,14 @@ function completeForManager(ndis: NdisLibrary, family: AddressFamily): number {
  */
 export function completeStalledConnections(ndis: NdisLibrary, binding: Binding | null = null): number {
   let count = abandonConnectionRequests(ndis, binding, null);
-  for (const { families, connections } of [...connectionsOf(ndis).adapters.values()]) {
-    for (const connection of [...connections]) {
+  for (const { families, connections } of connectionsOf(ndis).adapters.values()) {
+    for (const connection of connections) {
       if (binding === null || connection.owner === binding || connection.manager.binding === binding)
         count += completeForMiniport(ndis, connection);
     }
-    for (const family of [...families]) {
-      if (binding !== null && family.client.binding !== binding && family.manager.binding !== binding) continue;
+    for (const family of families) {
+      if (binding !== null && family.client.binding !== binding && family.manager.binding !== binding)
+        continue;
       count += completeForManager(ndis, family) + completeForClient(ndis, family);
     }
   }
@@ -122,12 +132,12 @@ function giveUpEnds(ndis: NdisLibrary, only: Binding | null): number {
       const { connections } = binding;
       if (connections === null || connections.drained || binding.openState !== 'closing') continue;
       if (only !== null && binding !== only) continue;
-      for (const family of [...connections.served]) {
+      for (const family of connections.served) {
         if (family.client.gone) continue;
         never(family.client.driver, family, 'NdisClCloseAddressFamily');
         abandonClient(ndis, family.client, family.client.binding.connections?.opened ?? []);
       }
-      for (const family of [...connections.opened]) {
+      for (const family of connections.opened) {
         const { manager } = family;
         if (manager.gone) continue;
         never(manager.driver, family, 'NdisCmDeactivateVc');

@@ -6,7 +6,13 @@
 import { stateTable } from '../stateTable.ts';
 
 export type FamilyState = 'Closed' | 'Opening' | 'Open' | 'Closing';
-export type FamilyEvent = 'OpenAf' | 'OpenAfComplete' | 'OpenAfFailed' | 'CloseAf' | 'CloseAfComplete' | 'CloseAfFailed';
+export type FamilyEvent =
+  | 'OpenAf'
+  | 'OpenAfComplete'
+  | 'OpenAfFailed'
+  | 'CloseAf'
+  | 'CloseAfComplete'
+  | 'CloseAfFailed';
 
 /** A client's open of an address family. */
 export const familyStates = stateTable<FamilyState, FamilyEvent>(

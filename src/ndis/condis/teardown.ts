@@ -4,7 +4,11 @@
  * Implements "Closing an Address Family in a CoNDIS Client" and "Closing a CoNDIS Call Manager or MCM" (network).
  */
 
-import { NDIS_STATUS_CLOSING, NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
+import {
+  NDIS_STATUS_CLOSING,
+  NDIS_STATUS_FAILURE,
+  NDIS_STATUS_SUCCESS,
+} from '../generated/constants/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
@@ -13,9 +17,9 @@ import { closeCall, completeCloseCall, tellOfClose } from './closeCall.ts';
 import { closeFamily, completeCloseFamily, completeNotify, notifyClose } from './closeFamily.ts';
 import { type BindingConnections, connectionsOf } from './connections.ts';
 import { abandonConnectionRequests } from './coOidRequest.ts';
-import { deleteAtMiniport } from './createVc.ts';
 import { deleteConnection } from './deleteVc.ts';
-import { forgetConnection, forgetFamily, forgetSap } from './forget.ts';
+import { dropConnection } from './dropConnection.ts';
+import { forgetFamily, forgetSap } from './forget.ts';
 import { completeOffer } from './incomingCall.ts';
 import { completeMakeCall, completeModifyCallQoS } from './makeCall.ts';
 import type { AddressFamily, CallManagerEnd, ClientEnd, VirtualConnection } from './objects.ts';
@@ -23,9 +27,9 @@ import { withdrawFamilies } from './offerFamily.ts';
 import { completeOpenLater } from './openFamily.ts';
 import { completeAddParty, completeDropParty, dropParty } from './parties.ts';
 import { completeDeregisterSap, completeRegisterSap, deregisterSap } from './sap.ts';
+import { settleConnection, settleFamily, settlingOf } from './settle.ts';
 
-/** The next step for a VC of which an end is gone. Nothing where both ends are there. */
-export function settleConnection(ndis: NdisLibrary, connection: VirtualConnection): void {
+function settleOne(ndis: NdisLibrary, connection: VirtualConnection): void {
   const { client, manager } = connection;
   if (connection.handle === 0 || connection.deleting) return;
   if (client?.gone === true) settleForClient(ndis, connection);
@@ -62,9 +66,9 @@ function settleIdle(ndis: NdisLibrary, connection: VirtualConnection): void {
   if (creatorGone) deleteConnection(ndis, connection);
 }
 
-/** The next step for a family whose client is gone. Nothing while it is there. */
-export function settleFamily(ndis: NdisLibrary, family: AddressFamily): void {
-  if (!family.client.gone || family.handle === 0 || family.state !== 'Open') return;
+/** Takes down what a client that is gone has of a family, then the family. */
+function settleOpened(ndis: NdisLibrary, family: AddressFamily): void {
+  if (family.handle === 0 || family.state !== 'Open') return;
   for (const sap of family.saps) if (sap.state === 'Registered') deregisterSap(ndis, sap, null);
   for (const connection of family.connections) settleConnection(ndis, connection);
   if (family.saps.size > 0 || family.connections.size > 0) return;
@@ -72,29 +76,13 @@ export function settleFamily(ndis: NdisLibrary, family: AddressFamily): void {
   if (family.handle !== 0 && family.state === 'Open') closeFamily(ndis, family, null);
 }
 
-/** Takes a VC out of the library at once, whatever its state; who is still there is told that it is deleted. */
-export function dropConnection(ndis: NdisLibrary, connection: VirtualConnection): void {
-  if (connection.handle === 0) return;
-  connection.deleting = true;
-  const { manager, client, adapter } = connection;
-  const { deactivateVc = null } = adapter.miniport.connections?.co ?? {};
-  if (connection.activation.state === 'Active' && manager.binding !== null && adapter.miniport.handlers !== null)
-    deactivateVc?.invoke(connection.miniportContext.value);
-  if (!manager.gone) manager.handlers.deleteVc.invoke(connection.managerContext.value);
-  if (client !== null && !client.gone) client.handlers.deleteVc.invoke(connection.clientContext.value);
-  if (adapter.miniport.handlers !== null) deleteAtMiniport(connection);
-  connection.state = 'Idle';
-  connection.activation.state = 'Inactive';
-  forgetConnection(ndis, connection);
-}
-
 /** A client is gone: everything that it owes is answered, and what it left is taken down. */
 export function abandonClient(ndis: NdisLibrary, client: ClientEnd, families: Iterable<AddressFamily>): void {
   if (client.gone) return;
   client.gone = true;
-  for (const family of [...families]) {
+  for (const family of families) {
     if (family.pending.delete('notifyClose')) completeNotify(ndis, family, NDIS_STATUS_CLOSING);
-    for (const connection of [...family.connections]) settleConnection(ndis, connection);
+    for (const connection of family.connections) settleConnection(ndis, connection);
     settleFamily(ndis, family);
   }
 }
@@ -109,9 +97,9 @@ export function abandonManager(
   if (manager.gone) return;
   manager.gone = true;
   withdrawFamilies(ndis, manager);
-  for (const family of [...families]) {
+  for (const family of families) {
     answerForManager(ndis, family);
-    for (const connection of [...family.connections]) {
+    for (const connection of family.connections) {
       const { state } = connection;
       if (state === 'Offered' || state === 'Answered' || state === 'Connected')
         tellOfClose(connection, NDIS_STATUS_CLOSING, 0, 0);
@@ -120,7 +108,7 @@ export function abandonManager(
     if (family.state === 'Open' && !family.pending.has('notifyClose')) notifyClose(ndis, family);
     settleFamily(ndis, family);
   }
-  for (const connection of [...own]) settleConnection(ndis, connection);
+  for (const connection of own) settleConnection(ndis, connection);
 }
 
 /** Completes what a call manager owes for one family. Returns how many operations that were. */
@@ -132,15 +120,15 @@ export function answerForManager(ndis: NdisLibrary, family: AddressFamily): numb
     complete();
   };
   owed(family.pending, 'open', () => completeOpenLater(ndis, family, NDIS_STATUS_FAILURE));
-  for (const sap of [...family.saps]) {
+  for (const sap of family.saps) {
     owed(sap.pending, 'register', () => completeRegisterSap(ndis, sap, NDIS_STATUS_FAILURE));
     owed(sap.pending, 'deregister', () => completeDeregisterSap(ndis, sap, NDIS_STATUS_SUCCESS));
   }
-  for (const connection of [...family.connections]) {
+  for (const connection of family.connections) {
     const { pending } = connection;
     owed(pending, 'makeCall', () => completeMakeCall(ndis, connection, NDIS_STATUS_FAILURE, 0));
     owed(pending, 'modifyCallQoS', () => completeModifyCallQoS(ndis, connection, NDIS_STATUS_FAILURE, 0));
-    for (const party of [...connection.parties]) {
+    for (const party of connection.parties) {
       owed(party.pending, 'addParty', () => completeAddParty(ndis, party, NDIS_STATUS_FAILURE, 0));
       owed(party.pending, 'dropParty', () => completeDropParty(ndis, party, NDIS_STATUS_SUCCESS));
     }
@@ -170,7 +158,10 @@ export function closeConnections(ndis: NdisLibrary, binding: Binding): void {
   };
   if (client !== null && unclosed.length > 0) {
     const page = 'ndis/nf-ndis-ndisclcloseaddressfamily';
-    report(`with ${unclosed.length} address families open; close them with NdisClCloseAddressFamily first`, page);
+    report(
+      `with ${unclosed.length} address families open; close them with NdisClCloseAddressFamily first`,
+      page,
+    );
     abandonClient(ndis, client, connections.opened);
   }
   if (manager === null || unnotified.length + connections.own.size === 0) return;
@@ -203,15 +194,22 @@ export function endAdapterConnections(ndis: NdisLibrary, adapter: MiniportAdapte
   if (connections === undefined) return;
   abandonConnectionRequests(ndis, null, adapter);
   if (connections.manager !== null) abandonManager(ndis, connections.manager, connections.families, []);
-  for (const connection of [...connections.connections]) {
+  for (const connection of connections.connections) {
     if (connection.pending.delete('deactivate')) completeDeactivation(ndis, connection, NDIS_STATUS_SUCCESS);
     dropConnection(ndis, connection);
   }
-  for (const family of [...connections.families]) {
+  for (const family of connections.families) {
     for (const sap of family.saps) forgetSap(ndis, sap);
     family.state = 'Closed';
     family.pending.clear();
     forgetFamily(ndis, family);
   }
   all.adapters.delete(adapter);
+}
+
+/** Hooks what happens to connections without one of their ends into the library. */
+export function attachConnections(ndis: NdisLibrary): void {
+  const settling = settlingOf(ndis);
+  settling.connection = (connection) => settleOne(ndis, connection);
+  settling.family = (family) => settleOpened(ndis, family);
 }

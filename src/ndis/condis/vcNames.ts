@@ -16,8 +16,8 @@ import {
 import { STRINGFORMAT_UNICODE } from '../generated/constants/media.ts';
 import { VAR_STRING } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
-import { allocateNdisString } from '../strings/strings.ts';
 import type { NDIS_STATUS } from '../status.ts';
+import { allocateNdisString } from '../strings/strings.ts';
 import { connectionsOf } from './connections.ts';
 import { VirtualConnection } from './objects.ts';
 

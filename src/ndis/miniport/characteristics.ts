@@ -6,6 +6,7 @@
 import type { Driver } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { checkVersion, RequiredHandlers } from '../characteristics.ts';
+import { refuseOidRequest, refuseSend } from '../condis/connectionless.ts';
 import {
   NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_1,
   NDIS_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
@@ -72,6 +73,8 @@ const rule: HeaderRule = {
 
 /** What a miniport driver said of itself. */
 export interface MiniportCharacteristics {
+  /** Members without a handler that only a connection-oriented driver may leave out. */
+  readonly lacking: readonly string[];
   readonly minorVersion: number;
   readonly flags: number;
   readonly handlers: MiniportHandlers;
@@ -89,6 +92,7 @@ export function readMiniportCharacteristics(
   const view = NDIS_MINIPORT_DRIVER_CHARACTERISTICS.at(memory, address);
   if (!checkVersion(ndis, driver, CALL, view)) return NDIS_STATUS_BAD_VERSION;
   const required = new RequiredHandlers(driver);
+  const connectionless = new RequiredHandlers(driver);
   const { missing } = required;
   const handlers = {
     setOptions: driver.callback(view.SetOptionsHandler, SET_OPTIONS),
@@ -97,12 +101,15 @@ export function readMiniportCharacteristics(
     unload: required.read('UnloadHandler', view.UnloadHandler, MINIPORT_UNLOAD),
     pause: required.read('PauseHandler', view.PauseHandler, MINIPORT_PAUSE),
     restart: required.read('RestartHandler', view.RestartHandler, MINIPORT_RESTART),
-    oidRequest: required.read('OidRequestHandler', view.OidRequestHandler, MINIPORT_OID_REQUEST),
-    send: required.read(
-      'SendNetBufferListsHandler',
-      view.SendNetBufferListsHandler,
-      MINIPORT_SEND_NET_BUFFER_LISTS,
-    ),
+    oidRequest:
+      connectionless.read('OidRequestHandler', view.OidRequestHandler, MINIPORT_OID_REQUEST) ??
+      refuseOidRequest(driver),
+    send:
+      connectionless.read(
+        'SendNetBufferListsHandler',
+        view.SendNetBufferListsHandler,
+        MINIPORT_SEND_NET_BUFFER_LISTS,
+      ) ?? refuseSend(ndis, driver),
     returnLists: required.read(
       'ReturnNetBufferListsHandler',
       view.ReturnNetBufferListsHandler,
@@ -135,6 +142,8 @@ export function readMiniportCharacteristics(
         ? driver.callback(view.SynchronousOidRequestHandler, MINIPORT_SYNCHRONOUS_OID_REQUEST)
         : null,
   };
+  // Only MiniportSetOptions can make a connection-oriented driver of it.
+  if (handlers.setOptions === null) missing.push(...connectionless.missing);
   if (handlers.checkForHang !== null && handlers.reset === null) missing.push('ResetHandlerEx');
   if ((handlers.directOidRequest === null) !== (handlers.cancelDirectOidRequest === null)) {
     missing.push('DirectOidRequestHandler or CancelDirectOidRequestHandler');
@@ -143,7 +152,8 @@ export function readMiniportCharacteristics(
     kernel.note(CALL, `${driver.name}: required but missing: ${missing.join(', ')}`);
     return NDIS_STATUS_BAD_CHARACTERISTICS;
   }
-  return { minorVersion: view.MinorNdisVersion, flags: view.Flags, handlers };
+  const { MinorNdisVersion: minorVersion, Flags: flags } = view;
+  return { minorVersion, flags, handlers, lacking: connectionless.missing };
 }
 
 const OPTIONAL: ReadonlySet<string> = new Set([

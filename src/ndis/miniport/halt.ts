@@ -6,6 +6,7 @@
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { endAdapterConnections } from '../condis/teardown.ts';
 import { waitFor } from '../events.ts';
 import { detachModule } from '../filter/attach.ts';
 import { NDIS_PAUSE_NDIS_INTERNAL, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
@@ -69,6 +70,7 @@ export const takeDownStack = procedure<NdisLibrary, { readonly adapter: Address;
     over: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter !== null) {
+        endAdapterConnections(ndis, adapter);
         endAdapterRequests(ndis, adapter);
         releasePorts(ndis, adapter);
         releaseAdapterClaims(ndis, adapter);

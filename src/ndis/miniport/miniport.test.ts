@@ -9,9 +9,9 @@ import {
 import { createTestNdis, type TestNdis } from '../../../test/support/ndis.ts';
 import { poolOf } from '../../kernel/index.ts';
 import { type Address, poolType, type Structure, type View } from '../../memory/index.ts';
-import { NDIS_CO_CLIENT_OPTIONAL_HANDLERS } from '../generated/structures/condisClient.ts';
 import {
   inventoryOf,
+  NDIS_CO_CLIENT_OPTIONAL_HANDLERS,
   NDIS_MINIPORT_PNP_CHARACTERISTICS,
   NDIS_MINIPORT_SS_CHARACTERISTICS,
   NDIS_STATUS_BAD_CHARACTERISTICS,

@@ -2,6 +2,7 @@
 
 import type { Driver, DriverCallback } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import type { MiniportConnections } from '../condis/handlers.ts';
 import { NDIS_INTERMEDIATE_DRIVER } from '../generated/constants/index.ts';
 import { NdisObject } from '../library.ts';
 import type {
@@ -71,6 +72,8 @@ export class MiniportDriver extends NdisObject {
   /** Registered through NdisSetOptionalHandlers with NDIS_MINIPORT_PNP_CHARACTERISTICS. */
   addDevice: DriverCallback<MINIPORT_ADD_DEVICE> | null = null;
   removeDevice: DriverCallback<MINIPORT_REMOVE_DEVICE> | null = null;
+  /** Its handlers as a connection-oriented driver; null where it registered none. */
+  connections: MiniportConnections | null = null;
   readonly adapters = new Set<MiniportAdapter>();
   /** The protocol edge of the same intermediate driver (NdisIMAssociateMiniport). */
   associated: ProtocolDriver | null = null;

@@ -16,8 +16,10 @@ import {
   type TextPointer,
 } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
+import { missingVcHandlers } from '../condis/register.ts';
 import { createEvent, NDIS_POOL_TAG } from '../events.ts';
 import {
+  NDIS_STATUS_BAD_CHARACTERISTICS,
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
@@ -44,6 +46,7 @@ interface RegisterLocals {
   readonly context: Address;
   readonly characteristics: Address;
   readonly handleAt: Address;
+  lacking: readonly string[];
   miniport: Address;
 }
 
@@ -66,6 +69,7 @@ const registerMiniport = procedure<NdisLibrary, RegisterLocals>('NdisMRegisterMi
       ndis.contextValue(locals.context),
     );
     miniport.handlers = read.handlers;
+    locals.lacking = read.lacking;
     miniport.copy = copyOf(ndis, locals.characteristics);
     if (miniport.copy === 0) return step.done(NDIS_STATUS_RESOURCES);
     locals.miniport = ndis.register(miniport);
@@ -89,6 +93,13 @@ const registerMiniport = procedure<NdisLibrary, RegisterLocals>('NdisMRegisterMi
       const status = judgeSetOptions(ndis, miniport.driver, 'MiniportSetOptions', result);
       forgetMiniport(ndis, miniport);
       return step.done(status);
+    }
+    const lacking = miniport.connections === null ? locals.lacking : missingVcHandlers(miniport);
+    if (lacking.length > 0) {
+      const text = `${miniport.driver.name}: required but missing: ${lacking.join(', ')}`;
+      ndis.kernel.note('NdisMRegisterMiniportDriver', text);
+      forgetMiniport(ndis, miniport);
+      return step.done(NDIS_STATUS_BAD_CHARACTERISTICS);
     }
     driverLifeOf(ndis.kernel).noteRegistration(miniport.driver, 'NdisMRegisterMiniportDriver');
     takeOverUnload(ndis, miniport, locals.driverObject);
@@ -198,6 +209,7 @@ export const NdisMRegisterMiniportDriver = declareFunction('ndis', {
         context: MiniportDriverContext,
         characteristics: MiniportDriverCharacteristics,
         handleAt: NdisMiniportDriverHandle,
+        lacking: [],
         miniport: 0,
       }),
 });

@@ -5,6 +5,7 @@
 
 import { type Driver, declareFunction, type Handle, type Pointer, poolOf } from '../../kernel/index.ts';
 import { type Address, poolType } from '../../memory/index.ts';
+import { takeConnectionHandlers } from '../condis/register.ts';
 import { NDIS_POOL_TAG } from '../events.ts';
 import { readDataHandlers } from '../filter/characteristics.ts';
 import { FilterDriver } from '../filter/filterDriver.ts';
@@ -120,7 +121,8 @@ function refuse(ndis: NdisLibrary, driver: Driver, kind: OptionalKind, registran
  * ProtocolSetOptions, and what is not CoNDIS also from ProtocolBindAdapterEx with the handle of an open binding;
  * miniport drivers from MiniportSetOptions; filter drivers set the data handlers of a module from
  * FilterSetModuleOptions or FilterRestart, with the handle of the module. The structure is copied; a later one of its kind replaces it. Which NDIS
- * calls: MiniportAddDevice and MiniportRemoveDevice, and the provider of shared memory; the others are kept for those who provide the service.
+ * calls: MiniportAddDevice and MiniportRemoveDevice, the provider of shared memory, and connection-oriented handlers; the
+ * others are kept for those who provide the service.
  * IRQL PASSIVE_LEVEL.
  * @returns NDIS_STATUS_SUCCESS, NDIS_STATUS_RESOURCES when memory is short, NDIS_STATUS_NOT_SUPPORTED for a structure
  * that is newer than the NDIS version of the driver, NDIS_STATUS_FAILURE for everything else (at the wrong time, a
@@ -173,7 +175,9 @@ export const NdisSetOptionalHandlers = declareFunction('ndis', {
       if (kind.type === NDIS_OBJECT_TYPE_SHARED_MEMORY_PROVIDER_CHARACTERISTICS) {
         return setSharedMemoryProvider(ndis, driver, known, OptionalHandlers);
       }
-      return NDIS_STATUS_SUCCESS;
+      if (owner instanceof FilterDriver) return NDIS_STATUS_SUCCESS;
+      const taken = takeConnectionHandlers(ndis, driver, owner, kind.type, OptionalHandlers);
+      return taken ?? NDIS_STATUS_SUCCESS;
     },
 });
 

@@ -5,6 +5,7 @@
 
 import { declareFunction, type Handle, procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { familiesToTell, notifyFamilies } from '../condis/offerFamily.ts';
 import { updateReceivers } from '../dataPath/receivers.ts';
 import { createEvent, freeEvent, signalEvent, waitFor } from '../events.ts';
 import {
@@ -87,8 +88,10 @@ export const bindProtocol = procedure<
       return step.go('failed', status);
     }
     updateReceivers(binding.adapter);
-    return step.done(NDIS_STATUS_SUCCESS);
+    if (!familiesToTell(ndis, binding.adapter)) return step.done(NDIS_STATUS_SUCCESS);
+    return step.run('told', notifyFamilies, ndis, { adapter: locals.adapter, block: 0 });
   },
+  told: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),
   failed: (ndis, locals, step, result) => {
     const binding = ndis.resolve(locals.binding, Binding);
     if (binding === null) return step.done(result);

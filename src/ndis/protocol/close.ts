@@ -5,6 +5,8 @@
 
 import { declareFunction, type Handle, procedure, STATUS_TIMEOUT } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { completeStalledConnections } from '../condis/stalledConnections.ts';
+import { abandonBindingConnections, closeConnections } from '../condis/teardown.ts';
 import { updateReceivers } from '../dataPath/receivers.ts';
 import { createEvent, freeEvent, signalEvent, waitFor } from '../events.ts';
 import {
@@ -43,6 +45,7 @@ const closeBinding = procedure<NdisLibrary, { readonly binding: Address; readonl
       const binding = ndis.resolve(locals.binding, Binding);
       if (binding === null || status !== STATUS_TIMEOUT) return step.go('drained');
       abandonRequests(ndis, binding.adapter, binding);
+      while (completeStalledConnections(ndis, binding) > 0);
       if (binding.drained) return step.go('drained');
       return step.wait('drained', waitFor(binding.drainEvent, 'NdisCloseAdapterEx'));
     },
@@ -81,6 +84,7 @@ export function finishClose(ndis: NdisLibrary, binding: Binding): void {
   powerHooksOf(ndis).forgetBinding(ndis, binding);
   binding.openState = 'closed';
   ndis.unregisterBlock(binding.block);
+  abandonBindingConnections(ndis, binding);
   freeLibraryMemory(ndis, binding.block);
   binding.block = 0;
   const index = binding.adapter.bindings.indexOf(binding);
@@ -118,6 +122,7 @@ export const NdisCloseAdapterEx = declareFunction('ndis', {
         return Promise.resolve(NDIS_STATUS_FAILURE);
       }
       binding.openState = 'closing';
+      closeConnections(ndis, binding);
       updateReceivers(binding.adapter);
       const { scheduler, random } = ndis.kernel;
       const { handle } = binding;

@@ -5,6 +5,8 @@
 
 import type { Driver, DriverCallback } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import type { BindingConnections } from '../condis/connections.ts';
+import type { ProtocolConnections } from '../condis/handlers.ts';
 import { NdisObject } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import type { MiniportDriver } from '../miniport/miniportDriver.ts';
@@ -61,6 +63,8 @@ export class ProtocolDriver extends NdisObject {
   copy: Address = 0;
   /** What NdisSetOptionalHandlers brought, by object type: copies in non-paged pool for those who use them. */
   readonly optionalHandlers = new Map<number, Address>();
+  /** Its handlers as a connection-oriented driver; null where it registered none. */
+  connections: ProtocolConnections | null = null;
   /** True while ProtocolSetOptions runs. */
   settingOptions = false;
   /** The miniport edge of the same intermediate driver (NdisIMAssociateMiniport). */
@@ -162,6 +166,8 @@ export class Binding extends NdisObject {
   get receiving(): boolean {
     return (this.state === 'Running' || this.state === 'Restarting') && this.openState === 'open';
   }
+  /** What it has of address families and VCs; null until it uses the first. */
+  connections: BindingConnections | null = null;
   /** An unbind was asked for and is queued. */
   unbindQueued = false;
 
@@ -191,7 +197,9 @@ export class Binding extends NdisObject {
 
   /** Whether nothing is outstanding. */
   get drained(): boolean {
-    return this.sendsOutstanding === 0 && this.receivesOutstanding === 0 && this.requestsOutstanding === 0;
+    if (this.sendsOutstanding > 0 || this.receivesOutstanding > 0 || this.requestsOutstanding > 0)
+      return false;
+    return this.connections === null || this.connections.drained;
   }
 }
 

@@ -7,6 +7,7 @@
  */
 
 import type { Driver } from '../../kernel/index.ts';
+import { completeStalledConnections } from '../condis/stalledConnections.ts';
 import { signalEvent } from '../events.ts';
 import { NDIS_STATUS_FAILURE, NDIS_STATUS_SUCCESS } from '../generated/constants/index.ts';
 import { inventoryOf } from '../inventory.ts';
@@ -30,6 +31,7 @@ const COMPLETION = {
 export function completeForDrivers(ndis: NdisLibrary): number {
   return (
     stalledRequests(ndis) ||
+    completeStalledConnections(ndis) ||
     stalledLists(ndis) ||
     completeStalledEvents(ndis) ||
     stalledFilters(ndis) ||

@@ -6,6 +6,7 @@
 
 import {
   bufferOf,
+  type Driver,
   poolOf,
   RtlAnsiStringToUnicodeString,
   RtlEqualUnicodeString,
@@ -55,6 +56,29 @@ function release(ndis: NdisLibrary, buffer: Address): void {
   poolOf(ndis.kernel).free(buffer, STRING_TAG);
 }
 
+/** The buffer is the driver's until it calls NdisFreeString. */
+function keepBuffer(ndis: NdisLibrary, driver: Driver, buffer: Address): void {
+  buffersOf(ndis).add(buffer);
+  driver.own(`string buffer ${buffer}`, {
+    kind: 'string buffer',
+    name: `0x${buffer.toString(16)}`,
+    releasedBy: 'NdisFreeString',
+    release: () => release(ndis, buffer),
+  });
+}
+
+/** Makes the string at `at` of `text`, for NdisFreeString to free; false when memory is short. */
+export function allocateNdisString(ndis: NdisLibrary, driver: Driver, at: Address, text: string): boolean {
+  const { memory } = ndis;
+  const maximum = 2 * text.length + 2;
+  const buffer = poolOf(ndis.kernel).allocateZeroed(poolType.nonPagedNx, maximum, STRING_TAG, 0);
+  if (buffer === 0) return false;
+  for (let i = 0; i < text.length; i++) memory.u16[(buffer >> 1) + i] = text.charCodeAt(i);
+  setString(memory, at, 2 * text.length, maximum, buffer);
+  keepBuffer(ndis, driver, buffer);
+  return true;
+}
+
 /**
  * Makes a string with a buffer of its own of a zero-terminated ANSI text; the buffer goes back through
  * NdisFreeString. The string is empty when memory is short. PASSIVE_LEVEL. ndis/nf-ndis-ndisinitializestring
@@ -73,13 +97,7 @@ export const NdisInitializeString = synchronous(
       if (buffer === 0) return setString(memory, Destination, 0, 0, 0);
       for (let i = 0; i < length; i++) memory.u16[(buffer >> 1) + i] = memory.u8[Source + i];
       setString(memory, Destination, length * 2, maximum, buffer);
-      buffersOf(ndis).add(buffer);
-      driver.own(`string buffer ${buffer}`, {
-        kind: 'string buffer',
-        name: `0x${buffer.toString(16)}`,
-        releasedBy: 'NdisFreeString',
-        release: () => release(ndis, buffer),
-      });
+      keepBuffer(ndis, driver, buffer);
     },
 );
 
