@@ -475,9 +475,10 @@ function isImportable(value: unknown): value is AnyDeclaration<unknown> | DataDe
 
 /** `PNDIS_BIND_PARAMETERS` and `NDIS_BIND_PARAMETERS*` point to `NDIS_BIND_PARAMETERS`. */
 function pointee(type: string): string | null {
-  const match = /^(?:CONST |const )?(?:(\w+) ?\*|PC?(?=[A-Z])(\w+))$/.exec(type);
+  // PCO_SAP points to a CO_SAP, PCWSTR to a constant.
+  const match = /^(?:CONST |const )?(?:(\w+) ?\*|P(CO_\w+)|PC?(?=[A-Z])(\w+))$/.exec(type);
   if (match === null) return null;
-  return match[1] ?? match[2];
+  return match[1] ?? match[2] ?? match[3];
 }
 
 function isText(type: string): boolean {
