@@ -6,6 +6,7 @@
 import { poolOf } from '../../src/kernel/index.ts';
 import { type Address, poolType, type Structure, type View } from '../../src/memory/index.ts';
 import {
+  CO_CALL_PARAMETERS,
   NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS,
   NDIS_CO_CLIENT_OPTIONAL_HANDLERS,
   NDIS_MINIPORT_CO_CHARACTERISTICS,
@@ -325,4 +326,67 @@ export async function createCondisStack(
       return manager.p?.bindings[0].handle.value ?? 0;
     },
   };
+}
+
+type AnyCall = (...args: unknown[]) => unknown;
+
+/** The function of a call manager: `NdisCm` + name, or `NdisMCm` + name in a miniport. */
+export function cm(s: CondisStack, name: string): AnyCall {
+  const table = s.manager.driver.ndis as unknown as Readonly<Record<string, AnyCall>>;
+  return table[`${s.manager.p === null ? 'NdisMCm' : 'NdisCm'}${name}`];
+}
+
+/** CO_CALL_PARAMETERS in non-paged pool. */
+export function callParameters(t: TestNdis): Address {
+  return poolOf(t.kernel).allocateZeroed(poolType.nonPagedNx, CO_CALL_PARAMETERS.size, 1, 0);
+}
+
+/** A VC of the client. */
+export async function clientVc(s: CondisStack): Promise<Address> {
+  const cell = s.client.driver.cell();
+  const context = { of: 'client VC' };
+  const status = await s.t.run(() =>
+    s.client.driver.ndis.NdisCoCreateVc(s.clientBinding, s.client.family, context, cell),
+  );
+  if (status !== NDIS_STATUS_SUCCESS) throw new Error(`NdisCoCreateVc: 0x${status.toString(16)}`);
+  return cell.value;
+}
+
+/** A VC of the call manager for the client's family. */
+export async function managerVc(s: CondisStack): Promise<Address> {
+  const cell = s.manager.driver.cell();
+  const context = { of: 'manager VC' };
+  const { ndis } = s.manager.driver;
+  const status = await s.t.run(() =>
+    s.manager.p === null
+      ? ndis.NdisMCmCreateVc(s.m.adapters[0], s.client.family, context, cell)
+      : ndis.NdisCoCreateVc(s.managerBinding, s.client.family, context, cell),
+  );
+  if (status !== NDIS_STATUS_SUCCESS) throw new Error(`create VC: 0x${status.toString(16)}`);
+  return cell.value;
+}
+
+/** A connected call of the client, multipoint where a cell for its first party is given. */
+export async function connectedCall(s: CondisStack, party?: { value: Address }): Promise<Address> {
+  const vc = await clientVc(s);
+  const parameters = callParameters(s.t);
+  s.manager.on['MakeCall'] = (() => NDIS_STATUS_PENDING) as TestHandler;
+  await s.t.run(() => {
+    const context = party === undefined ? null : { of: 'first party' };
+    s.client.driver.ndis.NdisClMakeCall(vc, parameters, context, (party ?? null) as never);
+    cm(s, 'ActivateVc')(vc, parameters);
+    const handle = s.manager.last['MakeCall'][2];
+    cm(s, 'MakeCallComplete')(NDIS_STATUS_SUCCESS, vc, handle, { of: 'CM party' }, parameters);
+  });
+  s.manager.on['MakeCall'] = undefined;
+  return vc;
+}
+
+/** Ends a call and deletes its VC, which its creator may. */
+export async function endCall(s: CondisStack, vc: Address, party: Address = 0): Promise<number[]> {
+  return s.t.run(() => {
+    const closed = s.client.driver.ndis.NdisClCloseCall(vc, party, 0, 0);
+    const deactivated = cm(s, 'DeactivateVc')(vc) as number;
+    return [closed, deactivated, s.client.driver.ndis.NdisCoDeleteVc(vc)];
+  });
 }
