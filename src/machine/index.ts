@@ -6,6 +6,7 @@
 
 export * from './machine.ts';
 export type { RemovalOptions } from './deviceControl.ts';
+export type { FilterOptions } from './filterConfigurations.ts';
 export * from './driverImage.ts';
 export * from './openedDevice.ts';
 export * from './wireDevice.ts';
@@ -36,6 +37,7 @@ export * from '../kernel/generated/structures/index.ts';
 export type { Address, Fields, KernelMemory, Structure, View } from '../memory/index.ts';
 export { KERNEL_WINDOW_HIGH, readAnsiString, readUnicodeString } from '../memory/index.ts';
 export {
+  FILTER_CLASSES,
   type NDIS_STATUS,
   type NdisLibrary,
   type NdisOptions,
@@ -48,6 +50,9 @@ export * from '../ndis/generated/constants/index.ts';
 export * from '../ndis/generated/structures/index.ts';
 export * from '../ndis/protocol/callbacks.ts';
 export * from '../ndis/miniport/callbacks.ts';
+export * from '../ndis/filter/callbacks.ts';
+export * from '../ndis/filter/dataCallbacks.ts';
+export * from '../ndis/filter/requestCallbacks.ts';
 export * from '../ndis/oid/callbacks.ts';
 export * from '../ndis/status/callbacks.ts';
 export * from '../trace/index.ts';

@@ -58,6 +58,7 @@ import type { CompiledDrivers, CompiledOptions } from './compiledDrivers.ts';
 import { DeviceControl, type RemovalOptions } from './deviceControl.ts';
 import type { DriverImage } from './driverImage.ts';
 import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
+import { FilterConfigurations, type FilterOptions } from './filterConfigurations.ts';
 import { type InterfaceAnswer, startInterfaceQuery } from './interfaces.ts';
 import { OpenedDevice } from './openedDevice.ts';
 import { RingHost } from './ring/ringFunctions.ts';
@@ -84,6 +85,8 @@ export interface MachineOptions extends KernelOptions, NdisOptions {
    * machine stops; default 2,000,000,000.
    */
   readonly spinLimit?: number;
+  /** How filter drivers are configured, by the name of their service; default: modifying, optional, on all adapters. */
+  readonly filters?: Readonly<Record<string, FilterOptions>>;
   /** Told of every import and callback that returned; for coverage. */
   readonly observe?: SeamObserver;
 }
@@ -111,6 +114,7 @@ export class Machine {
   readonly ndis: NdisLibrary;
   readonly #seam: Seam;
   readonly #importParts: ImportParts;
+  readonly #filters: FilterConfigurations;
   readonly #wires = new Map<MiniportAdapter, WireDevice>();
   readonly #data = new Map<Driver, Address[]>();
   readonly #loop: RunLoop;
@@ -128,6 +132,8 @@ export class Machine {
     attachBugChecks(this.kernel);
     this.ndis = createNdis(this.kernel, options);
     this.#control = new DeviceControl(this.ndis, (done) => this.#runDown(done));
+    this.#filters = new FilterConfigurations(this.ndis);
+    for (const [name, filter] of Object.entries(options.filters ?? {})) this.#filters.configure(name, filter);
     const { mayBind } = options;
     if (mayBind !== undefined) {
       inventoryOf(this.ndis).mayBind = (protocol: ProtocolDriver, adapter: MiniportAdapter) =>
@@ -256,6 +262,14 @@ export class Machine {
       if (!(over as boolean)) throw stuck(`ProtocolUninstall of ${name}, or a handler that it waits for,`);
     }
     return this.unload(name);
+  }
+
+  /**
+   * Says what the INF file of a filter driver would: type, class, mandatory or not, on which adapters. Best before it is
+   * loaded: modules that are attached keep their place. @throws NdisboxError BAD_OPTION
+   */
+  configureFilter(name: string, options: FilterOptions): void {
+    this.#filters.configure(name, options);
   }
 
   /**

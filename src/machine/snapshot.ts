@@ -1,7 +1,7 @@
 /** The stack of a machine as plain data: what the tree, the page and tests look at. */
 
 import type { Driver, Finding } from '../kernel/index.ts';
-import { inventoryOf, type MiniportAdapter, type NdisLibrary } from '../ndis/index.ts';
+import { type FilterModule, inventoryOf, type MiniportAdapter, type NdisLibrary } from '../ndis/index.ts';
 import { type InterfaceSnapshot, snapshotInterfaces } from './interfaces.ts';
 
 /** A binding above an adapter. */
@@ -13,6 +13,21 @@ export interface BindingSnapshot {
   readonly packetFilter: number;
   readonly sendsOutstanding: number;
   readonly receivesOutstanding: number;
+}
+
+/** A filter module over an adapter. */
+export interface FilterModuleSnapshot {
+  /** Service name, and what people read: `Ethernet-Packet filter-0000`. */
+  readonly filter: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly state: string;
+  readonly type: 'modifying' | 'monitoring';
+  readonly filterClass: string;
+  readonly mandatory: boolean;
+  /** It has no handler for sends and their completion, or for receives and their return. */
+  readonly sendBypassed: boolean;
+  readonly receiveBypassed: boolean;
 }
 
 /** An adapter and what is bound to it. */
@@ -28,6 +43,10 @@ export interface AdapterSnapshot {
   readonly linkUp: boolean;
   /** Name of the wire, empty for a virtual miniport. */
   readonly wire: string;
+  /** Its filter modules from the top, nearest the protocols, down. */
+  readonly filters: readonly FilterModuleSnapshot[];
+  /** A mandatory filter that lacks, for which no protocol is bound; empty where none does. */
+  readonly missingFilter: string;
   readonly bindings: readonly BindingSnapshot[];
 }
 
@@ -53,6 +72,21 @@ export interface MachineSnapshot {
 
 const MEDIA_CONNECTED = 1;
 
+function filterSnapshot(module: FilterModule): FilterModuleSnapshot {
+  const { filter, configuration, data } = module;
+  return {
+    filter: filter.name,
+    name: module.instanceName,
+    driver: filter.driver.name,
+    state: module.state,
+    type: configuration.type,
+    filterClass: configuration.filterClass,
+    mandatory: configuration.mandatory,
+    sendBypassed: data.send === null && data.sendComplete === null,
+    receiveBypassed: data.receive === null && data.returnLists === null,
+  };
+}
+
 function adapterSnapshot(adapter: MiniportAdapter, wire: string): AdapterSnapshot {
   const mac = adapter.general?.currentMacAddress ?? new Uint8Array(0);
   return {
@@ -65,6 +99,8 @@ function adapterSnapshot(adapter: MiniportAdapter, wire: string): AdapterSnapsho
     mtuBytes: adapter.general?.mtuSize ?? 0,
     linkUp: adapter.link.mediaConnectState === MEDIA_CONNECTED,
     wire,
+    filters: adapter.filters.map(filterSnapshot),
+    missingFilter: adapter.blockedBy ?? '',
     bindings: adapter.bindings.map((binding) => ({
       protocol: binding.protocol.name,
       driver: binding.protocol.driver.name,

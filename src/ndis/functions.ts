@@ -23,6 +23,7 @@ export * from './filter/register.ts';
 export * from './filter/attach.ts';
 export * from './filter/pauseRestart.ts';
 export * from './filter/queue.ts';
+export * from './filter/enumerate.ts';
 export * from './filter/sendFunctions.ts';
 export * from './filter/receiveFunctions.ts';
 export * from './dataPath/send.ts';

@@ -1,6 +1,6 @@
-/** A stack as a tree: adapters over their wires, what is bound to them, and the virtual adapters above. */
+/** A stack as a tree: adapters over their wires, their filter modules, what is bound to them, the virtual adapters above. */
 
-import type { AdapterSnapshot, MachineSnapshot } from '../../machine/index.ts';
+import type { AdapterSnapshot, FilterModuleSnapshot, MachineSnapshot } from '../../machine/index.ts';
 import type { Terminal } from './terminal.ts';
 
 /** One line of a tree. */
@@ -32,7 +32,17 @@ export function treeOf(snapshot: MachineSnapshot, terminal: Terminal): TreeNode[
               children: above.map((other) => adapterNode(other, depth + 2)),
             };
           });
-    return { key: `adapter ${adapter.name}`, text: adapterText(adapter, terminal), children };
+    const above = adapter.filters.reduce<readonly TreeNode[]>(
+      (nodes, module) => [
+        {
+          key: `filter ${module.name}`,
+          text: filterText(module, terminal),
+          children: nodes,
+        },
+      ],
+      children,
+    );
+    return { key: `adapter ${adapter.name}`, text: adapterText(adapter, terminal), children: above };
   };
   const roots = snapshot.adapters
     .filter((adapter) => !adapter.virtual)
@@ -49,7 +59,19 @@ function adapterText(adapter: AdapterSnapshot, terminal: Terminal): string {
     adapter.macAddress,
     adapter.mtuBytes > 0 ? `mtu ${adapter.mtuBytes}` : '',
     adapter.linkUp ? 'link up' : terminal.style('yellow', 'link down'),
+    adapter.missingFilter === '' ? '' : terminal.style('yellow', `lacks the filter ${adapter.missingFilter}`),
     adapter.virtual ? 'virtual' : `wire ${adapter.wire === '' ? 'none' : adapter.wire}`,
+  ];
+  return parts.filter((part) => part !== '').join('  ');
+}
+
+function filterText(module: FilterModuleSnapshot, terminal: Terminal): string {
+  const parts = [
+    `${terminal.style('bold', module.filter)} (filter)`,
+    stateText(module.state, terminal),
+    module.type === 'monitoring' ? 'monitoring' : module.filterClass,
+    module.mandatory ? 'mandatory' : '',
+    module.sendBypassed && module.receiveBypassed ? 'bypassed' : '',
   ];
   return parts.filter((part) => part !== '').join('  ');
 }

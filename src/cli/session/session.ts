@@ -53,6 +53,7 @@ export class Session {
       processors,
       memorySafety: stack.memorySafety,
       trace: this.#capture ?? this.#traceFile,
+      filters: stack.filters,
       mayBind: (protocol, adapter, driver) => mayBind(bindings, protocol, adapter, driver),
     });
     if (this.#capture !== null) this.#capture.memory = this.machine.kernel.memory;
@@ -152,13 +153,21 @@ export class Session {
   /** A name in the bindings that no adapter has is a mistake; adapters of intermediate drivers are known only now. */
   #checkBindings(): void {
     const adapters = this.machine.snapshot().adapters.map((adapter) => adapter.name);
+    const known = adapters.map((name) => `"${name}"`).join(', ');
+    for (const [driver, options] of Object.entries(this.stack.filters)) {
+      const unknown = options.adapters?.find((name) => !adapters.includes(name));
+      if (unknown === undefined) continue;
+      throw new CliError(
+        'STACK_UNKNOWN_NAME',
+        `${this.stack.file}: $.filters.${driver}.adapters names "${unknown}", which no adapter is called; there are ${known}.`,
+      );
+    }
     for (const [driver, patterns] of this.stack.bindings) {
       for (const pattern of patterns) {
         if (adapters.some((name) => matches(pattern, name))) continue;
         throw new CliError(
           'STACK_UNKNOWN_NAME',
-          `${this.stack.file}: $.bindings.${driver} names "${pattern}", which no adapter is called; ` +
-            `there are ${adapters.map((name) => `"${name}"`).join(', ')}.`,
+          `${this.stack.file}: $.bindings.${driver} names "${pattern}", which no adapter is called; there are ${known}.`,
         );
       }
     }

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FILTER_CLASSES } from '../../machine/index.ts';
 import { describeError } from '../cliError.ts';
 import { packageFile } from '../packageFiles.ts';
 import { BUILT_IN_DRIVERS } from './driverImages.ts';
-import { ADAPTER_MEMBERS, DRIVER_MEMBERS, parseStack, STACK_MEMBERS } from './stackFile.ts';
+import { ADAPTER_MEMBERS, DRIVER_MEMBERS, FILTER_MEMBERS, parseStack, STACK_MEMBERS } from './stackFile.ts';
 
 /** The keywords of JSON Schema that the published schema uses. */
 interface Schema {
@@ -214,6 +215,10 @@ describe('the published schema', () => {
     expect(Object.keys(schema.properties ?? {}).sort()).toEqual([...STACK_MEMBERS].sort());
     expect(Object.keys(drivers.items?.properties ?? {}).sort()).toEqual([...DRIVER_MEMBERS].sort());
     expect(Object.keys(adapters.items?.properties ?? {}).sort()).toEqual([...ADAPTER_MEMBERS].sort());
+    const filter = schema.properties?.['filters']?.additionalProperties;
+    const filterProperties = typeof filter === 'object' ? filter.properties : {};
+    expect(Object.keys(filterProperties ?? {}).sort()).toEqual([...FILTER_MEMBERS].sort());
+    expect(filterProperties?.['filterClass']?.enum).toEqual(FILTER_CLASSES);
   });
 
   it('names the members of every wire', () => {

@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { InstalledSystem } from '../../install/index.ts';
+import { FILTER_CLASSES, type FilterOptions } from '../../machine/index.ts';
 import { WireError } from '../../wire/index.ts';
 import { parseWireOptions, type WireOptions } from '../../wire/wireOptions.ts';
 import { CliError } from '../cliError.ts';
@@ -54,6 +55,8 @@ export interface StackDescription {
   readonly adapters: readonly StackAdapter[];
   /** For each protocol driver the names of the adapters it binds to, with `*`; one that is not named binds to all. */
   readonly bindings: ReadonlyMap<string, readonly string[]>;
+  /** How filter drivers of the stack are configured, as their INF files would; by the name of the driver. */
+  readonly filters: Readonly<Record<string, FilterOptions>>;
   readonly seed: number;
   readonly processors: number;
   /** Load compiled drivers that import unknown functions: calling one is a bug check. */
@@ -82,10 +85,12 @@ export const STACK_MEMBERS = [
   'drivers',
   'adapters',
   'bindings',
+  'filters',
   'trace',
   'capture',
 ] as const;
 export const DRIVER_MEMBERS = ['name', 'builtIn', 'path', 'parameters'] as const;
+export const FILTER_MEMBERS = ['type', 'mandatory', 'filterClass', 'mediaTypes', 'adapters'] as const;
 export const ADAPTER_MEMBERS = ['name', 'driver', 'wire', 'parameters'] as const;
 
 /** Drivers or adapters in one file. */
@@ -153,6 +158,7 @@ export function parseStack(value: unknown, file: string, builtIns: readonly stri
     drivers,
     adapters,
     bindings,
+    filters: parseFilters(source['filters'], place.member('filters'), drivers),
     seed: seed === undefined ? 1 : checkWhole(seed, 0, SEED_LIMIT, place.member('seed')),
     processors: processors === undefined ? 1 : checkWhole(processors, 1, 64, place.member('processors')),
     stubMissing: flag(source['stubMissing'], place.member('stubMissing')),
@@ -270,6 +276,46 @@ function parseBindings(
     bindings.set(driver, list);
   }
   return bindings;
+}
+
+function parseFilters(
+  value: unknown,
+  place: Place,
+  drivers: readonly StackDriver[],
+): Readonly<Record<string, FilterOptions>> {
+  if (value === undefined) return {};
+  const entries = Object.entries(checkObject(value, place)).map(([driver, options]) => {
+    const at = place.member(driver);
+    requireDriver(driver, drivers, at);
+    return [driver, parseFilter(options, at)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function parseFilter(value: unknown, place: Place): FilterOptions {
+  const {
+    type,
+    mandatory,
+    filterClass,
+    mediaTypes,
+    adapters: on,
+  } = checkMembers(value, FILTER_MEMBERS, place);
+  if (type !== undefined && type !== 'modifying' && type !== 'monitoring')
+    throw place.member('type').wrong(type, '"modifying" or "monitoring"');
+  const knownClass = FILTER_CLASSES.find((known) => known === filterClass);
+  if (filterClass !== undefined && knownClass === undefined)
+    throw place.member('filterClass').wrong(filterClass, `one of ${FILTER_CLASSES.join(', ')}`);
+  const names = (list: unknown, at: Place): readonly string[] =>
+    checkList(list, at).map((name, index) => checkName(name, at.element(index)));
+  const media = mediaTypes === undefined ? null : names(mediaTypes, place.member('mediaTypes'));
+  const adapterNames = on === undefined ? null : names(on, place.member('adapters'));
+  return {
+    mandatory: flag(mandatory, place.member('mandatory')),
+    ...(type === undefined ? {} : { type }),
+    ...(knownClass === undefined ? {} : { filterClass: knownClass }),
+    ...(media === null ? {} : { mediaTypes: media }),
+    ...(adapterNames === null ? {} : { adapters: adapterNames }),
+  };
 }
 
 function requireDriver(name: string, drivers: readonly StackDriver[], place: Place): void {

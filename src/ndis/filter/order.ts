@@ -76,6 +76,11 @@ export function slotKey(slot: Slot): string {
   return `${slot.filter.handle}/${slot.monitored?.handle ?? 0}`;
 }
 
+/** Whether a key is of a slot of this filter or over it. */
+export function slotNames(key: string, filter: FilterDriver): boolean {
+  return key.split('/').includes(String(filter.handle));
+}
+
 /** The slot that a module fills. */
 export function slotOf(module: FilterModule): Slot {
   return { filter: module.filter, monitored: module.monitored?.filter ?? null };

@@ -33,6 +33,7 @@ import { onStackThread } from '../stack/threads.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { readFilterCharacteristics } from './characteristics.ts';
 import { FilterDriver } from './filterDriver.ts';
+import { slotNames } from './order.ts';
 import { queueFilterChanges } from './queue.ts';
 
 const REGISTER_PAGE = 'ndis/nf-ndis-ndisfregisterfilterdriver';
@@ -126,6 +127,9 @@ export function forgetFilter(ndis: NdisLibrary, filter: FilterDriver): void {
   filter.driver.disown(ownKey(filter));
   const inventory = inventoryOf(ndis);
   inventory.filters.delete(filter);
+  for (const { failedFilters } of inventory.adapters) {
+    for (const key of failedFilters) if (slotNames(key, filter)) failedFilters.delete(key);
+  }
   freeOptionalHandlers(ndis, filter);
   freeLibraryMemory(ndis, filter.copy);
   filter.copy = 0;
@@ -138,9 +142,12 @@ export const detachAll = procedure<NdisLibrary, { readonly filter: Address }>('N
     const filter = ndis.resolve(locals.filter, FilterDriver);
     if (filter === null) return step.done(NDIS_STATUS_SUCCESS);
     filter.closing = true;
-    // Where something is under way a module may be about to be attached: it is detached after that.
+    // Where something is under way a module may be about to be attached: it is detached after that. A stack that lacks
+    // this filter can do without it from now on.
     const adapters = new Set([...filter.modules].map((module) => module.adapter));
-    for (const adapter of inventoryOf(ndis).adapters) if (adapter.working) adapters.add(adapter);
+    for (const adapter of inventoryOf(ndis).adapters) {
+      if (adapter.working || adapter.blockedBy !== null) adapters.add(adapter);
+    }
     const events = queueFilterChanges(ndis, adapters, true);
     return step.run('over', waitForOperations, ndis, { events, index: 0 });
   },
