@@ -26,6 +26,7 @@ export function readInstalledStack(path: string): StackDescription {
       parameters: {},
     })),
     bindings: new Map(),
+    filters: {},
     seed: system.seed,
     processors: 1,
     stubMissing: false,
