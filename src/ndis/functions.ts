@@ -57,3 +57,4 @@ export * from './timer/functions.ts';
 export * from './hardware/functions.ts';
 export * from './condis/functions.ts';
 export * from './legacy/functions.ts';
+export * from './power/idleFunctions.ts';

@@ -79,6 +79,8 @@ export { queueFilterChanges } from './filter/queue.ts';
 export * from './pnp/deviceRequests.ts';
 export * from './pnp/deviceStates.ts';
 export * from './power/capabilities.ts';
+export * from './power/idleFunctions.ts';
+export * from './power/idleStates.ts';
 export * from './power/powerItems.ts';
 export * from './power/powerStates.ts';
 export * from './power/setPower.ts';

@@ -76,6 +76,8 @@ export interface PowerStackOptions {
   /** Members of the general attributes. */
   readonly general?: object;
   readonly miniport?: object;
+  /** MiniportSetOptions. */
+  readonly setOptions?: (t: TestNdis, m: TestMiniport, handle: number) => number;
   readonly protocol?: object;
   readonly protocols?: number;
   /** The status of a request; undefined: success. */
@@ -155,6 +157,9 @@ export async function createPowerStack(options: PowerStackOptions = {}): Promise
       } else m.log.push(oidName(Oid));
       return options.oid?.(Oid, request) ?? NDIS_STATUS_SUCCESS;
     },
+    ...(options.setOptions === undefined
+      ? {}
+      : { SetOptionsHandler: (handle: number) => options.setOptions?.(t, m, handle) ?? NDIS_STATUS_SUCCESS }),
     ...options.miniport,
   });
   if (status !== NDIS_STATUS_SUCCESS) throw new Error(`not registered: 0x${status.toString(16)}`);

@@ -17,6 +17,7 @@ import type { NdisLibrary } from '../library.ts';
 import { endAdapterRequests } from '../oid/requestQueue.ts';
 import { deviceOf, deviceStates } from '../pnp/deviceStates.ts';
 import { releasePorts } from '../ports/ports.ts';
+import { powerHooksOf } from '../power/hooks.ts';
 import { unbindBinding } from '../protocol/unbind.ts';
 import { pauseStack } from '../stack/pauseRestart.ts';
 import { apply } from '../stateTable.ts';
@@ -55,6 +56,7 @@ export const takeDownStack = procedure<NdisLibrary, { readonly adapter: Address;
     awaitReset: (ndis, locals, step) => {
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter !== null) cancelCheckForHang(ndis, adapter);
+      if (adapter !== null) powerHooksOf(ndis).halted(ndis, adapter);
       const event = adapter?.pendingReset?.event ?? 0;
       return event === 0 ? step.go('halt') : step.wait('halt', waitFor(event, 'NdisMResetComplete'));
     },

@@ -24,6 +24,7 @@ import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
 import { restoreAddressing } from '../oid/ownRequest.ts';
 import { devicePnPEvent, powerProfileOf, sendDevicePnPEvent } from '../pnp/devicePnPEvents.ts';
 import { deviceOf, deviceStates } from '../pnp/deviceStates.ts';
+import { powerHooksOf } from '../power/hooks.ts';
 import { reconfigureStack } from '../stack/reconfigure.ts';
 import { apply, mayHappen } from '../stateTable.ts';
 import { scheduleCheckForHang } from './checkForHang.ts';
@@ -112,6 +113,7 @@ export const initializeAdapter = procedure<NdisLibrary, { readonly adapter: Addr
       const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
       if (adapter === null) return step.done(NDIS_STATUS_FAILURE);
       scheduleCheckForHang(ndis, adapter);
+      powerHooksOf(ndis).started(ndis, adapter);
       const inventory = inventoryOf(ndis);
       for (const protocol of inventory.protocols) {
         if (inventory.shouldBind(protocol, adapter)) adapter.bindRequests.push(protocol);

@@ -219,6 +219,8 @@ export class MiniportAdapter extends NdisObject {
   halted = false;
   /** Its device is in D0; without power no request but that for power reaches its driver, and its stack stays paused. */
   powered = true;
+  /** Its driver has an idle notification: sends and requests wait until the adapter is back in D0. */
+  suspended = false;
   /** Its device is gone: nothing more is bound to it, and its stack is not restarted. */
   removing = false;
   /** Why MiniportInitializeEx or MiniportAddDevice failed, NDIS_STATUS_SUCCESS while it did not. */

@@ -12,6 +12,10 @@ import type {
   MINIPORT_OID_REQUEST,
   MINIPORT_SYNCHRONOUS_OID_REQUEST,
 } from '../oid/callbacks.ts';
+import type {
+  MINIPORT_CANCEL_IDLE_NOTIFICATION,
+  MINIPORT_IDLE_NOTIFICATION,
+} from '../power/idleFunctions.ts';
 import type { SET_OPTIONS } from '../protocol/callbacks.ts';
 import type { ProtocolDriver } from '../protocol/protocolDriver.ts';
 import type {
@@ -74,6 +78,9 @@ export class MiniportDriver extends NdisObject {
   removeDevice: DriverCallback<MINIPORT_REMOVE_DEVICE> | null = null;
   /** Its handlers as a connection-oriented driver; null where it registered none. */
   connections: MiniportConnections | null = null;
+  /** Registered with NDIS_MINIPORT_SS_CHARACTERISTICS, both or none. */
+  idleNotification: DriverCallback<MINIPORT_IDLE_NOTIFICATION> | null = null;
+  cancelIdleNotification: DriverCallback<MINIPORT_CANCEL_IDLE_NOTIFICATION> | null = null;
   readonly adapters = new Set<MiniportAdapter>();
   /** The protocol edge of the same intermediate driver (NdisIMAssociateMiniport). */
   associated: ProtocolDriver | null = null;

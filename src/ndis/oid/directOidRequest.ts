@@ -8,12 +8,14 @@ import type { Address } from '../../memory/index.ts';
 import { FilterModule } from '../filter/filterModule.ts';
 import {
   NDIS_STATUS_FAILURE,
+  NDIS_STATUS_LOW_POWER_STATE,
   NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_RESOURCES,
 } from '../generated/constants/index.ts';
 import type { NDIS_OID_REQUEST } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
+import { powerHooksOf } from '../power/hooks.ts';
 import { Binding } from '../protocol/protocolDriver.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { directOids, isPrivateOid } from './oidInterfaces.ts';
@@ -48,6 +50,12 @@ export function submitDirectRequest(
   if (wrongPort !== null) return wrongPort;
   if (refuseReuse(ndis, source, request)) return NDIS_STATUS_FAILURE;
   if (station.direct.size >= DIRECT_REQUEST_LIMIT) return NDIS_STATUS_RESOURCES;
+  if (station.module === null) {
+    const sleeps = adapter.suspended;
+    powerHooksOf(ndis).activity(ndis, adapter);
+    // A direct request cannot wait: it wakes the adapter, and succeeds when it is made again.
+    if (sleeps) return NDIS_STATUS_LOW_POWER_STATE;
+  }
   clearResults(ndis.memory, request);
   nameSource(ndis, source, request);
   const record = registry.create(

@@ -44,6 +44,8 @@ export interface OwnRequestLocals {
   readonly methodId: number;
   /** Empty: sent as it is. Else the union of what the bindings want is sent. */
   readonly plan: RequestPlan | '';
+  /** The driver of the adapter gets it past the filter modules. */
+  readonly bypass: boolean;
   /** Results: bytes read or written, bytes needed. */
   done: number;
   needed: number;
@@ -62,6 +64,7 @@ export function ownRequest(
     outputLength: fields.length ?? 0,
     methodId: 0,
     plan: '',
+    bypass: false,
     done: 0,
     needed: 0,
     block: 0,
@@ -84,7 +87,7 @@ export const requestOid = procedure<NdisLibrary, OwnRequestLocals>('NdisOwnOidRe
     writeRequest(ndis.memory, locals.block, locals);
     const fields = readRequest(ndis.memory, locals.block);
     const registry = oidRequestsOf(ndis);
-    const station = registry.below(adapter, null, 'regular');
+    const station = locals.bypass ? registry.of(adapter) : registry.below(adapter, null, 'regular');
     const mayAnswer = locals.plan === '' && station.module === null;
     const answered = mayAnswer ? answerRequest(ndis, adapter, locals.block, fields) : null;
     if (answered !== null) return step.go('over', answered);

@@ -21,11 +21,13 @@ import {
 import { type NdisLibrary, perNdis } from '../library.ts';
 import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { oidName } from '../names.ts';
+import { powerHooksOf } from '../power/hooks.ts';
 import type { Binding } from '../protocol/protocolDriver.ts';
 import { releaseIfDrained } from '../stack/drain.ts';
 import { concludeRequest, prepareRequest } from './bindingRequests.ts';
 import { asRequest, bytesNeeded, limitResults, readRequest } from './requestFormat.ts';
 import { type OidRecord, oidRequestsOf, type RequestStation } from './requestRecord.ts';
+import { isPowerRequest } from './requestRules.ts';
 
 /** Behind the event of a request of the library's own, in bytes: its final status. */
 export const EVENT_STATUS = 24;
@@ -87,7 +89,7 @@ const workOnRequests = procedure<NdisLibrary, { readonly station: number; record
     },
     next: (ndis, locals, step) => {
       const station = workers(ndis).get(locals.station);
-      const record = station === undefined ? null : takeNext(station);
+      const record = station === undefined ? null : takeNext(ndis, station);
       if (record === null) {
         if (station !== undefined) station.working = false;
         workers(ndis).delete(locals.station);
@@ -102,16 +104,28 @@ const workOnRequests = procedure<NdisLibrary, { readonly station: number; record
 /** Stations on whose queue a thread works, by number. */
 const workers = perNdis('OID workers', () => new Map<number, RequestStation>());
 
-function takeNext(station: RequestStation): OidRecord | null {
+function takeNext(ndis: NdisLibrary, station: RequestStation): OidRecord | null {
   if (station.active !== null) return null;
+  if (station.module === null && station.adapter.suspended) return takePowerRequest(ndis, station);
   station.active = station.queue.shift() ?? null;
+  if (station.active !== null && station.module === null) powerHooksOf(ndis).activity(ndis, station.adapter);
+  return station.active;
+}
+
+/** A suspended adapter gets what it is told of power; anything else waits, and wakes it. */
+function takePowerRequest(ndis: NdisLibrary, station: RequestStation): OidRecord | null {
+  const index = station.queue.findIndex(
+    ({ binding, request }) => binding === null && isPowerRequest(readRequest(ndis.memory, request).oid),
+  );
+  if (index >= 0) station.active = station.queue.splice(index, 1)[0];
+  if (station.queue.length > 0) powerHooksOf(ndis).activity(ndis, station.adapter);
   return station.active;
 }
 
 /** Starts a thread of the library for the queue where one is needed. */
 export function workOnQueue(ndis: NdisLibrary, station: RequestStation): void {
   if (station.working) return;
-  const record = takeNext(station);
+  const record = takeNext(ndis, station);
   if (record === null) return;
   station.working = true;
   workers(ndis).set(station.id, station);

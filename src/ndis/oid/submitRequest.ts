@@ -73,7 +73,8 @@ export function submitRequest(
     { interface: 'regular', station, binding, module, request, plan, event: 0 },
     fields,
   );
-  const idle = station.active === null && station.queue.length === 0 && !station.working;
+  const sleeps = station.module === null && adapter.suspended;
+  const idle = station.active === null && station.queue.length === 0 && !station.working && !sleeps;
   if (mayRunInCall(ndis) && idle && ndis.kernel.random.chance(1, 2)) {
     record.inCall = true;
     station.active = record;

@@ -13,6 +13,7 @@ import { FilterModule } from '../filter/filterModule.ts';
 import {
   NDIS_OBJECT_TYPE_FILTER_PARTIAL_CHARACTERISTICS,
   NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS,
+  NDIS_OBJECT_TYPE_MINIPORT_SS_CHARACTERISTICS,
   NDIS_OBJECT_TYPE_SHARED_MEMORY_PROVIDER_CHARACTERISTICS,
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_NOT_SUPPORTED,
@@ -23,6 +24,7 @@ import {
   type NDIS_DRIVER_OPTIONAL_HANDLERS,
   NDIS_FILTER_PARTIAL_CHARACTERISTICS,
   NDIS_MINIPORT_PNP_CHARACTERISTICS,
+  NDIS_MINIPORT_SS_CHARACTERISTICS,
 } from '../generated/structures/index.ts';
 import type { NdisLibrary, NdisObject } from '../library.ts';
 import { freeLibraryMemory } from '../libraryMemory.ts';
@@ -30,6 +32,7 @@ import { setSharedMemoryProvider } from '../memory/sharedMemoryProvider.ts';
 import { MINIPORT_ADD_DEVICE, MINIPORT_REMOVE_DEVICE } from '../miniport/callbacks.ts';
 import { MiniportDriver } from '../miniport/miniportDriver.ts';
 import { checkHeader } from '../objectHeader.ts';
+import { MINIPORT_CANCEL_IDLE_NOTIFICATION, MINIPORT_IDLE_NOTIFICATION } from '../power/idleFunctions.ts';
 import { Binding, ProtocolDriver } from '../protocol/protocolDriver.ts';
 import type { NDIS_STATUS } from '../status.ts';
 import { type Caller, kindOf, type OptionalKind } from './kinds.ts';
@@ -97,6 +100,26 @@ function takePnpHandlers(
   }
   miniport.addDevice = addDevice;
   miniport.removeDevice = removeDevice;
+  return NDIS_STATUS_SUCCESS;
+}
+
+/** The handlers of NDIS_MINIPORT_SS_CHARACTERISTICS; both are required. */
+function takeSuspendHandlers(
+  ndis: NdisLibrary,
+  driver: Driver,
+  miniport: MiniportDriver,
+  address: Address,
+): NDIS_STATUS {
+  const view = NDIS_MINIPORT_SS_CHARACTERISTICS.at(ndis.memory, address);
+  const notify = driver.callback(view.IdleNotificationHandler, MINIPORT_IDLE_NOTIFICATION);
+  const cancel = driver.callback(view.CancelIdleNotificationHandler, MINIPORT_CANCEL_IDLE_NOTIFICATION);
+  if (notify === null || cancel === null) {
+    const missing = notify === null ? 'IdleNotificationHandler' : 'CancelIdleNotificationHandler';
+    ndis.kernel.note(CALL, `${driver.name}: required but missing: ${missing}`);
+    return NDIS_STATUS_FAILURE;
+  }
+  miniport.idleNotification = notify;
+  miniport.cancelIdleNotification = cancel;
   return NDIS_STATUS_SUCCESS;
 }
 
@@ -171,6 +194,9 @@ export const NdisSetOptionalHandlers = declareFunction('ndis', {
         return NDIS_STATUS_RESOURCES;
       if (kind.type === NDIS_OBJECT_TYPE_MINIPORT_PNP_CHARACTERISTICS && owner instanceof MiniportDriver) {
         return takePnpHandlers(ndis, driver, owner, OptionalHandlers);
+      }
+      if (kind.type === NDIS_OBJECT_TYPE_MINIPORT_SS_CHARACTERISTICS && owner instanceof MiniportDriver) {
+        return takeSuspendHandlers(ndis, driver, owner, OptionalHandlers);
       }
       if (kind.type === NDIS_OBJECT_TYPE_SHARED_MEMORY_PROVIDER_CHARACTERISTICS) {
         return setSharedMemoryProvider(ndis, driver, known, OptionalHandlers);

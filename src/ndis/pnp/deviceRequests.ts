@@ -122,6 +122,7 @@ const POINTLESS_WITHOUT_HARDWARE: ReadonlySet<string> = new Set([
   'restart',
   'power',
   'device',
+  'idle',
 ]);
 
 /**

@@ -22,11 +22,23 @@ export interface PowerHooks {
     buffer: Address,
     size: number,
   ) => void;
+  /** A request for the driver of an adapter. */
+  activity: (ndis: NdisLibrary, adapter: MiniportAdapter) => void;
+  /** An adapter is initialized, and halted. */
+  started: (ndis: NdisLibrary, adapter: MiniportAdapter) => void;
+  halted: (ndis: NdisLibrary, adapter: MiniportAdapter) => void;
   /** A binding closes. */
   forgetBinding: (ndis: NdisLibrary, binding: Binding) => void;
 }
 
 export const powerHooksOf = perNdis(
   'power hooks',
-  (): PowerHooks => ({ takeRequest: () => null, keepStatus: () => {}, forgetBinding: () => {} }),
+  (): PowerHooks => ({
+    takeRequest: () => null,
+    keepStatus: () => {},
+    activity: () => {},
+    started: () => {},
+    halted: () => {},
+    forgetBinding: () => {},
+  }),
 );

@@ -33,6 +33,7 @@ import { queueOperation } from '../stack/queue.ts';
 import { readCapabilities } from './capabilities.ts';
 import { dropItemsOf, KIND_RULES, type PowerItemKind, powerItemsOf } from './powerItems.ts';
 import { powerOf } from './powerStates.ts';
+import { wakeIdle } from './selectiveSuspend.ts';
 
 /** What is known of the whole system. */
 export const systemPowerOf = perNdis('system power', () => ({ asleep: false }));
@@ -45,6 +46,11 @@ export const systemPowerOf = perNdis('system power', () => ({ asleep: false }));
 export function signalWake(ndis: NdisLibrary, adapter: MiniportAdapter): boolean {
   const power = powerOf(ndis, adapter);
   if (!power.wakeArmed || power.state === 'D0' || adapter.halted) return false;
+  if (adapter.suspended) {
+    power.wakeArmed = false;
+    wakeIdle(ndis, adapter);
+    return true;
+  }
   power.wakeArmed = false;
   power.woke = true;
   ndis.kernel.note('power', `${adapter.label} completes IRP_MN_WAIT_WAKE: its hardware wakes it`);

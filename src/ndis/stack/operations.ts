@@ -21,6 +21,8 @@ export type StackOperation =
   | { readonly kind: 'device'; readonly request: QueuedDeviceRequest; readonly event: Address }
   /** Asks for a device power state (NDIS_DEVICE_POWER_STATE), or sets it. */
   | { readonly kind: 'power'; readonly query: boolean; readonly state: number; readonly event: Address }
+  /** Asks the driver whether the idle adapter may sleep. */
+  | { readonly kind: 'idle'; readonly forced: boolean; readonly event: Address }
   | { readonly kind: 'pause'; readonly reason: number; readonly event: Address }
   | { readonly kind: 'restart'; readonly event: Address };
 

@@ -16,6 +16,7 @@ import type { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { abandonStation } from '../oid/requestQueue.ts';
 import { oidRequestsOf } from '../oid/requestRecord.ts';
 import { completeStalledEvents } from '../pnp/netPnPEvent.ts';
+import { completeStalledIdle } from '../power/selectiveSuspend.ts';
 import type { Binding, OperationContext } from '../protocol/protocolDriver.ts';
 
 const COMPLETION = {
@@ -36,6 +37,7 @@ export function completeForDrivers(ndis: NdisLibrary): number {
     completeStalledEvents(ndis) ||
     stalledFilters(ndis) ||
     stalledAdapters(ndis) ||
+    completeStalledIdle(ndis) ||
     stalledBindings(ndis)
   );
 }

@@ -14,6 +14,7 @@ import { haltAdapter } from '../miniport/halt.ts';
 import { initializeAdapter } from '../miniport/initialize.ts';
 import { MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { handleDeviceRequest } from '../pnp/deviceRequests.ts';
+import { notifyIdle, resumeFromIdle } from '../power/selectiveSuspend.ts';
 import { queryPower, setPower, setPowerLocals } from '../power/setPower.ts';
 import { unbindBinding } from '../protocol/unbind.ts';
 import { pauseStack, restartStack } from './pauseRestart.ts';
@@ -32,6 +33,11 @@ const workOnStack = procedure<NdisLibrary, { readonly adapter: Address; event: A
           if (adapter.halted) ndis.unregister(adapter);
         }
         return step.done(NDIS_STATUS_SUCCESS);
+      }
+      if (adapter.suspended && operation.kind !== 'idle') {
+        // Whatever is done to a stack needs its adapter awake.
+        adapter.operations.unshift(operation);
+        return step.run('start', resumeFromIdle, ndis, { adapter: locals.adapter, event: 0 });
       }
       locals.event = operation.event;
       const target = { adapter: locals.adapter };
@@ -58,6 +64,8 @@ const workOnStack = procedure<NdisLibrary, { readonly adapter: Address; event: A
           const change = operation.query ? queryPower : setPower;
           return step.run('over', change, ndis, setPowerLocals(adapter, operation.state));
         }
+        case 'idle':
+          return step.run('over', notifyIdle, ndis, { ...target, forced: operation.forced });
         case 'pause':
           return step.run('over', pauseStack, ndis, { ...target, reason: operation.reason, parameters: 0 });
         case 'restart':
