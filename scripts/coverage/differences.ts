@@ -44,4 +44,5 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   NdisBufferLength: { parameters: 'another name of MmGetMdlByteCount in the header' },
   NdisBufferVirtualAddress: { parameters: 'another name of MmGetSystemAddressForMdl in the header' },
   NdisBufferVirtualAddressSafe: { parameters: 'another name of MmGetSystemAddressForMdlSafe in the header' },
+  NDIS_PROC: { parameters: 'the header gives the parameters no names' },
 };

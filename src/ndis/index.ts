@@ -13,6 +13,8 @@ export * from './legacy/packet/index.ts';
 export * from './legacy/buffer/bufferFunctions.ts';
 export * from './legacy/translation/index.ts';
 export * from './legacy/protocol/index.ts';
+export { NDIS_PROC } from './legacy/services/workItems.ts';
+export * from './legacy/services/functions.ts';
 export * from './memory/lookaside.ts';
 export * from './memory/poolMemory.ts';
 export * from './memory/sharedMemory.ts';

@@ -103,7 +103,7 @@ const headerRule: HeaderRule = {
   page: 'ndis/ns-ndis-_ndis_configuration_object',
 };
 
-function isOwner(value: unknown): value is ConfigurationOwner {
+export function isConfigurationOwner(value: unknown): value is ConfigurationOwner {
   return (
     value instanceof NdisObject &&
     'configurationKeyPath' in value &&
@@ -116,7 +116,7 @@ function keyPathOf(ndis: NdisLibrary, handle: Address): string | null {
   const { memory } = ndis;
   if (handle >= OBJECT_RANGE_START) {
     const owner = memory.objects.valueAt(handle);
-    return isOwner(owner) ? owner.configurationKeyPath : null;
+    return isConfigurationOwner(owner) ? owner.configurationKeyPath : null;
   }
   if (handle < FIRST_MAPPED_ADDRESS || handle + NDIS_BIND_PARAMETERS.size > memory.size) return null;
   if (memory.u8[handle] !== NDIS_OBJECT_TYPE_BIND_PARAMETERS) return null;
@@ -156,18 +156,29 @@ export const NdisOpenConfigurationEx = synchronous(
         );
         return NDIS_STATUS_FAILURE;
       }
-      const { key } = registryOf(kernel).openPath(path);
-      if (key === null) {
-        kernel.note(call, `${driver.name}: there is no key ${path}`);
-        return NDIS_STATUS_FAILURE;
-      }
-      // Windows keeps a block for each handle; so memory that is short shows here.
-      const configuration = new Configuration(ndis, driver, key);
-      if (configuration.allocate(NDIS_CONFIGURATION_OBJECT.size) === 0) return NDIS_STATUS_RESOURCES;
-      memory.writePointer(ConfigurationHandle, configuration.open());
-      return NDIS_STATUS_SUCCESS;
+      return openConfigurationPath(ndis, driver, call, path, ConfigurationHandle);
     },
 );
+
+/** Opens a handle for the key at `path` and writes it to `output`; the status of the functions that open one. */
+export function openConfigurationPath(
+  ndis: NdisLibrary,
+  driver: Driver,
+  call: string,
+  path: string,
+  output: Address,
+): number {
+  const { key } = registryOf(ndis.kernel).openPath(path);
+  if (key === null) {
+    ndis.kernel.note(call, `${driver.name}: there is no key ${path}`);
+    return NDIS_STATUS_FAILURE;
+  }
+  // Windows keeps a block for each handle; so memory that is short shows here.
+  const configuration = new Configuration(ndis, driver, key);
+  if (configuration.allocate(NDIS_CONFIGURATION_OBJECT.size) === 0) return NDIS_STATUS_RESOURCES;
+  ndis.memory.writePointer(output, configuration.open());
+  return NDIS_STATUS_SUCCESS;
+}
 
 /** Opens a subkey by name; `Status` gets NDIS_STATUS_FAILURE where there is none. IRQL < DISPATCH_LEVEL. ndis/nf-ndis-ndisopenconfigurationkeybyname */
 export const NdisOpenConfigurationKeyByName = synchronous(

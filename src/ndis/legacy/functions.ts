@@ -4,3 +4,4 @@ export * from './packet/functions.ts';
 export * from './buffer/bufferFunctions.ts';
 export * from './miniport/functions.ts';
 export * from './protocol/functions.ts';
+export * from './services/functions.ts';

@@ -12,6 +12,7 @@ import {
 } from '../generated/constants/index.ts';
 import { NDIS_GENERIC_OBJECT } from '../generated/structures/index.ts';
 import type { NdisLibrary } from '../library.ts';
+import { flaggedMemoryOf } from './flaggedMemory.ts';
 
 const GENERIC_PAGE = 'ndis/nf-ndis-ndisallocategenericobject';
 
@@ -61,7 +62,8 @@ export const NdisAllocateMemoryWithTag = declareFunction('ndis', {
 });
 
 /**
- * Frees memory of NdisAllocateMemoryWithTagPriority; Length and MemoryFlags are ignored, as documented for it.
+ * Frees memory of NdisAllocateMemoryWithTagPriority or NdisAllocateMemory; Length is ignored, and other MemoryFlags than
+ * at the allocation, 0 for the first, are the finding BAD_MEMORY_FLAGS.
  * IRQL <= DISPATCH_LEVEL. Page ndis/nf-ndis-ndisfreememory.
  */
 export const NdisFreeMemory = declareFunction('ndis', {
@@ -73,9 +75,12 @@ export const NdisFreeMemory = declareFunction('ndis', {
   implement: (ndis: NdisLibrary, driver) => {
     const pool = poolOf(ndis.kernel);
     const page = 'ndis/nf-ndis-ndisfreememory';
+    const flagged = flaggedMemoryOf(ndis);
     return (VirtualAddress: Address, _Length: number, MemoryFlags: number): void => {
-      if (MemoryFlags !== 0) {
-        const text = `NdisFreeMemory: MemoryFlags 0x${MemoryFlags.toString(16)} must be 0 for memory of NDIS 6`;
+      const flags = flagged.get(VirtualAddress) ?? 0;
+      flagged.delete(VirtualAddress);
+      if (MemoryFlags !== flags) {
+        const text = `NdisFreeMemory: MemoryFlags 0x${MemoryFlags.toString(16)} must be 0x${flags.toString(16)}, as the memory was allocated`;
         ndis.kernel.report('BAD_MEMORY_FLAGS', driver, text, page);
       }
       pool.free(VirtualAddress);
