@@ -18,8 +18,8 @@ interface Scene {
   readonly t: TestNdis;
   readonly d: TestDriver;
   readonly ndis: TestDriver['ndis'];
-  allocate(size: number): Address;
-  sleep(milliseconds: number): Promise<unknown>;
+  readonly allocate: (size: number) => Address;
+  readonly sleep: (milliseconds: number) => Promise<unknown>;
 }
 
 function scene(): Scene {
