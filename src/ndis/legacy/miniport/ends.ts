@@ -12,6 +12,7 @@ import {
   NDIS_STATUS_PENDING,
   NDIS_STATUS_SUCCESS,
   NdisDevicePnPEventMaximum,
+  OID_GEN_STATISTICS,
 } from '../../generated/constants/index.ts';
 import { NET_DEVICE_PNP_EVENT } from '../../generated/structures/index.ts';
 import type { NdisLibrary } from '../../library.ts';
@@ -31,6 +32,7 @@ import {
 } from '../../miniport/callbacks.ts';
 import type { MiniportDriver, MiniportHandlers } from '../../miniport/miniportDriver.ts';
 import { MINIPORT_CANCEL_OID_REQUEST, MINIPORT_OID_REQUEST } from '../../oid/callbacks.ts';
+import { isQuery, readRequest } from '../../oid/requestFormat.ts';
 import type { NDIS_STATUS } from '../../status.ts';
 import { isDrained } from './drain.ts';
 import { haltLegacy, initializeLegacy } from './initialize.ts';
@@ -39,6 +41,7 @@ import { legacyDriversOf } from './legacyDriver.ts';
 import { legacyOidRequest } from './requests.ts';
 import { checkLegacyForHang, resetLegacy } from './reset.ts';
 import { notifyLegacy, shutdownLegacy } from './shutdown.ts';
+import { askStatistics } from './statistics.ts';
 
 /** A handler that the library itself provides for a driver. */
 function end<F>(driver: Driver, declaration: CallbackDeclaration<F>, invoke: F): DriverCallback<F> {
@@ -76,7 +79,10 @@ export function legacyEnds(ndis: NdisLibrary, miniport: MiniportDriver): Minipor
     restart: end(driver, MINIPORT_RESTART, () => NDIS_STATUS_SUCCESS as NDIS_STATUS),
     oidRequest: end(driver, MINIPORT_OID_REQUEST, (context, request) => {
       const legacy = legacyOf(context);
-      return legacy === null ? NDIS_STATUS_FAILURE : legacyOidRequest(legacy, addressOf(request));
+      if (legacy === null) return NDIS_STATUS_FAILURE;
+      if (!asksStatistics(ndis, addressOf(request))) return legacyOidRequest(legacy, addressOf(request));
+      const locals = { adapter: legacy.adapter.handle, request: addressOf(request) };
+      return scheduler.execute(askStatistics, ndis, { ...locals, cell: 0, index: 0, query: null });
     }),
     send: end(driver, MINIPORT_SEND_NET_BUFFER_LISTS, (context, lists, _port, flags) => {
       // The context of an adapter that sends is its LegacyAdapter: initializing set it.
@@ -117,6 +123,12 @@ export function legacyEnds(ndis: NdisLibrary, miniport: MiniportDriver): Minipor
     cancelDirectOidRequest: null,
     synchronousOidRequest: null,
   };
+}
+
+/** Whether a request is for the counters of NDIS 6, which a driver for NDIS 5 has in one OID each. */
+function asksStatistics(ndis: NdisLibrary, request: Address): boolean {
+  const { oid, type } = readRequest(ndis.memory, request);
+  return oid === OID_GEN_STATISTICS && isQuery(type);
 }
 
 /** Whether the event is one that NDIS 5.1 has. */
