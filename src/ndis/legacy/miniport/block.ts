@@ -61,6 +61,7 @@ export function createBlock(
   set('pAdapterInstanceName', name);
   set('DriverHandle', adapter.miniport.handle);
   set('DeviceContext', adapter.deviceContext);
+  set('PrimaryMiniport', block);
   // The filters of all media are the block itself: what the macros pass on leads back to the adapter.
   for (const filter of ['EthDB', 'TrDB', 'FddiDB', 'XXXDB'] as const) set(filter, block);
   // The table has members of the block only; their names were checked where it was written.

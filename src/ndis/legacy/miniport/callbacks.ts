@@ -167,13 +167,13 @@ export type W_ALLOCATE_COMPLETE_HANDLER = (
   PhysicalAddress: Address,
   Length: number,
   Context: unknown,
-) => Result<void>;
+) => void;
 export const W_ALLOCATE_COMPLETE_HANDLER = declareCallback<W_ALLOCATE_COMPLETE_HANDLER>({
   prototype:
     'VOID W_ALLOCATE_COMPLETE_HANDLER(NDIS_HANDLE MiniportAdapterContext, PVOID VirtualAddress, PNDIS_PHYSICAL_ADDRESS PhysicalAddress, ULONG Length, PVOID Context)',
   role: 'MiniportAllocateComplete',
   irql: '<=DISPATCH_LEVEL',
-  waits: 'depends',
+  waits: 'never',
   since: '4.0',
   page: 'ndis/nc-ndis-w_allocate_complete_handler',
 });

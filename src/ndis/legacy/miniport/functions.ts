@@ -3,7 +3,13 @@
 export * from './wrapper.ts';
 export * from './register.ts';
 export * from './attributes.ts';
-export * from './shutdown.ts';
+export {
+  NdisMDeregisterAdapterShutdownHandler,
+  NdisMRegisterAdapterShutdownHandler,
+} from './shutdown.ts';
+export * from './devices.ts';
+export * from './arcnet.ts';
+export * from '../intermediate/layered.ts';
 export {
   NdisMQueryInformationComplete,
   NdisMSetInformationComplete,
