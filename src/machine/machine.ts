@@ -119,6 +119,7 @@ export class Machine {
   readonly #data = new Map<Driver, Address[]>();
   readonly #loop: RunLoop;
   readonly #devices = new Set<OpenedDevice>();
+  #announced: { readonly driverName: string; readonly options: AdapterOptions }[] = [];
   readonly #control: DeviceControl;
   #compiled: CompiledDrivers | null = null;
 
@@ -168,6 +169,8 @@ export class Machine {
       this.ndis,
       routineSource(this.#seam, this.ndis, (driver, name) => this.#compiled?.routine(driver, 'ndis', name)),
     );
+    inventoryOf(this.ndis).claimDevices = (miniport) =>
+      this.#claimAnnounced(miniport.driver.name).map((options) => this.#createAdapter(miniport, options));
     attachHandlerSource(
       this.ndis,
       handlerSource(this.#seam, this.ndis, (driver, handler) => this.#compiled?.handler(driver, handler)),
@@ -223,8 +226,10 @@ export class Machine {
     if (result === null) {
       throw stuck(`DriverEntry of ${name}`);
     }
-    if (NT_SUCCESS(result)) this.#compiled?.entered(driver);
-    else this.#compiled?.unmap(driver);
+    if (NT_SUCCESS(result)) {
+      this.#compiled?.entered(driver);
+      for (const device of this.#claimAnnounced(name)) await this.addAdapter(name, device);
+    } else this.#compiled?.unmap(driver);
     if (!NT_SUCCESS(result)) this.kernel.note('load', `${name} was refused with ${ntstatusName(result)}`);
     return result;
   }
@@ -288,15 +293,35 @@ export class Machine {
         );
       }
     }
+    const adapter = this.#createAdapter(miniport, options);
+    queueOperation(this.ndis, adapter, { kind: 'initialize', event: 0 });
+    await this.#loop.run(() => !adapter.working);
+    return adapter.state === 'Running';
+  }
+
+  /**
+   * Adds an adapter for a miniport driver that is not loaded yet: the device was there before its driver. It is
+   * initialized when the driver registers, for a driver of NDIS 5 inside that very call.
+   */
+  announceAdapter(driverName: string, options: AdapterOptions): void {
+    this.#announced.push({ driverName, options });
+  }
+
+  #createAdapter(miniport: MiniportDriver, options: AdapterOptions): MiniportAdapter {
     const ifType = Number(options.parameters?.['*IfType'] ?? IF_TYPE_ETHERNET_CSMACD);
     const name = options.netCfgInstanceId ?? adapterGuid;
     const adapter = createAdapter(this.ndis, miniport, name, options.name, ifType);
     const key = registryOf(this.kernel).create(adapter.configurationKeyPath);
     for (const [value, data] of Object.entries(options.parameters ?? {})) key.set(value, data);
     if (options.wire !== undefined) this.#attachWire(adapter, options.wire);
-    queueOperation(this.ndis, adapter, { kind: 'initialize', event: 0 });
-    await this.#loop.run(() => !adapter.working);
-    return adapter.state === 'Running';
+    return adapter;
+  }
+
+  /** The devices that were announced for a driver, which are its own from now on. */
+  #claimAnnounced(driverName: string): AdapterOptions[] {
+    const claimed = this.#announced.filter((device) => device.driverName === driverName);
+    this.#announced = this.#announced.filter((device) => device.driverName !== driverName);
+    return claimed.map(({ options }) => options);
   }
 
   /**

@@ -16,7 +16,7 @@ const HEADERS = '/usr/x86_64-w64-mingw32/include/ddk';
 const native = fileURLToPath(new URL('../../native/', import.meta.url));
 
 /** Whether drivers can be built here. With CI set they have to be. */
-export const hasMingw = process.env.CI !== undefined || spawnSync(COMPILER, ['--version']).status === 0;
+export const hasMingw = process.env['CI'] !== undefined || spawnSync(COMPILER, ['--version']).status === 0;
 if (!hasMingw) {
   console.warn(
     `tests of native/legacy are skipped: ${COMPILER} is not installed; apt-get install gcc-mingw-w64-x86-64-win32 mingw-w64-x86-64-dev`,
@@ -72,9 +72,13 @@ export function buildWithMingw(name: string, defines: readonly string[]): Uint8A
     // Our ndisbox.h comes after the headers of the system: its folder has an ndis.h, too.
     const headers = ['-idirafter', join(native, 'include')];
     const libraries = ['-L', folder, '-lndisbox', '-lndis', '-lntoskrnl', '-lhal'];
-    const result = spawnSync(COMPILER, [...options, ...headers, ...LINK, ...inputs, ...libraries, '-o', image], {
-      encoding: 'utf8',
-    });
+    const result = spawnSync(
+      COMPILER,
+      [...options, ...headers, ...LINK, ...inputs, ...libraries, '-o', image],
+      {
+        encoding: 'utf8',
+      },
+    );
     if (result.status !== 0) throw new Error(`${COMPILER} failed for ${name}:\n${result.stderr}`);
     const bytes = new Uint8Array(readFileSync(image));
     built.set(key, bytes);

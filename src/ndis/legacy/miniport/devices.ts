@@ -28,6 +28,7 @@ import type { NdisLibrary } from '../../library.ts';
 import { allocateStructure, freeLibraryMemory } from '../../libraryMemory.ts';
 import { NdisMAllocateSharedMemory } from '../../memory/sharedMemory.ts';
 import { MiniportAdapter } from '../../miniport/miniportAdapter.ts';
+import { mdlPages } from '../../netBuffer/mdlFunctions.ts';
 import { NdisDeregisterDeviceEx, NdisRegisterDeviceEx } from '../../strings/device.ts';
 import { legacyAdaptersOf } from './legacyAdapter.ts';
 import { LegacyWrapper } from './legacyDriver.ts';
@@ -217,4 +218,20 @@ export const NdisMPromoteMiniport = declareFunction('ndis', {
       }
       return NDIS_STATUS_SUCCESS;
     },
+});
+
+/**
+ * NDIS_BUFFER_TO_SPAN_PAGES: the pages that the bytes of a buffer touch, at least one. The headers make a function of
+ * ndis of what once was a macro; no page describes it. Any IRQL.
+ */
+export const NDIS_BUFFER_TO_SPAN_PAGES = declareFunction('ndis', {
+  prototype: 'ULONG NDIS_BUFFER_TO_SPAN_PAGES(PNDIS_BUFFER Buffer)',
+  irql: 'any',
+  waits: 'never',
+  since: '4.0',
+  page: 'ndis/nf-ndis-ndis_buffer_to_span_pages',
+  implement: (ndis: NdisLibrary) => {
+    const { i32 } = ndis.memory;
+    return (Buffer: Address): number => Math.max(1, mdlPages(i32, Buffer));
+  },
 });

@@ -228,17 +228,19 @@ const INDICATE =
 export const NdisMEthIndicateReceive = throughBlock<IndicateMacro>(
   `VOID NdisMEthIndicateReceive${INDICATE}`,
   'EthRxIndicateHandler',
-  (ndis, handle, [context, header, ...rest]) => [
-    ...withFilter('EthDB')(ndis, handle, [context, header, header]),
-    ...rest,
-  ],
+  {
+    rearranged: (ndis, handle, [context, header, ...rest]) => [
+      ...withFilter('EthDB')(ndis, handle, [context, header, header]),
+      ...rest,
+    ],
+  },
 );
 
 /** NdisMEthIndicateReceiveComplete: ends a run of Ethernet frames, through EthRxCompleteHandler of the block. */
 export const NdisMEthIndicateReceiveComplete = throughBlock<(MiniportAdapterHandle: Handle) => void>(
   'VOID NdisMEthIndicateReceiveComplete(NDIS_HANDLE MiniportAdapterHandle)',
   'EthRxCompleteHandler',
-  withFilter('EthDB'),
+  { rearranged: withFilter('EthDB') },
 );
 
 /** FDDI_LENGTH_OF_LONG_ADDRESS and FDDI_LENGTH_OF_SHORT_ADDRESS, told apart by this bit of the frame control. */
@@ -250,10 +252,12 @@ const SHORT_ADDRESS_LENGTH = 2;
 export const NdisMFddiIndicateReceive = throughBlock<IndicateMacro>(
   `VOID NdisMFddiIndicateReceive${INDICATE}`,
   'FddiRxIndicateHandler',
-  (ndis, handle, [context, header, ...rest]) => {
-    const long = (ndis.memory.u8[header] & LONG_ADDRESS_BIT) !== 0;
-    const length = long ? LONG_ADDRESS_LENGTH : SHORT_ADDRESS_LENGTH;
-    return [...withFilter('FddiDB')(ndis, handle, [context, header + 1, length, header]), ...rest];
+  {
+    rearranged: (ndis, handle, [context, header, ...rest]) => {
+      const long = (ndis.memory.u8[header] & LONG_ADDRESS_BIT) !== 0;
+      const length = long ? LONG_ADDRESS_LENGTH : SHORT_ADDRESS_LENGTH;
+      return [...withFilter('FddiDB')(ndis, handle, [context, header + 1, length, header]), ...rest];
+    },
   },
 );
 
@@ -261,21 +265,21 @@ export const NdisMFddiIndicateReceive = throughBlock<IndicateMacro>(
 export const NdisMFddiIndicateReceiveComplete = throughBlock<(MiniportAdapterHandle: Handle) => void>(
   'VOID NdisMFddiIndicateReceiveComplete(NDIS_HANDLE MiniportAdapterHandle)',
   'FddiRxCompleteHandler',
-  withFilter('FddiDB'),
+  { rearranged: withFilter('FddiDB') },
 );
 
 /** NdisMTrIndicateReceive: indicates the beginning of a Token Ring frame, through TrRxIndicateHandler of the block. */
 export const NdisMTrIndicateReceive = throughBlock<IndicateMacro>(
   `VOID NdisMTrIndicateReceive${INDICATE}`,
   'TrRxIndicateHandler',
-  withFilter('TrDB'),
+  { rearranged: withFilter('TrDB') },
 );
 
 /** NdisMTrIndicateReceiveComplete: ends a run of Token Ring frames, through TrRxCompleteHandler of the block. */
 export const NdisMTrIndicateReceiveComplete = throughBlock<(MiniportAdapterHandle: Handle) => void>(
   'VOID NdisMTrIndicateReceiveComplete(NDIS_HANDLE MiniportAdapterHandle)',
   'TrRxCompleteHandler',
-  withFilter('TrDB'),
+  { rearranged: withFilter('TrDB') },
 );
 
 /** NdisMTransferDataComplete: a transfer that was pending is done, through TDCompleteHandler of the block. */
@@ -284,4 +288,5 @@ export const NdisMTransferDataComplete = throughBlock<
 >(
   'VOID NdisMTransferDataComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_PACKET Packet, NDIS_STATUS Status, UINT BytesTransferred)',
   'TDCompleteHandler',
+  { exported: NDIS_M_TD_COMPLETE_HANDLER },
 );

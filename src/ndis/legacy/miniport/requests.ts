@@ -149,6 +149,7 @@ export const NdisMQueryInformationComplete = throughBlock<
 >(
   'VOID NdisMQueryInformationComplete(NDIS_HANDLE MiniportAdapterHandle, NDIS_STATUS Status)',
   'QueryCompleteHandler',
+  { exported: NDIS_M_REQ_COMPLETE_HANDLER },
 );
 
 /** NdisMSetInformationComplete: completes a set that is pending, through SetCompleteHandler of the block. */
@@ -157,4 +158,5 @@ export const NdisMSetInformationComplete = throughBlock<
 >(
   'VOID NdisMSetInformationComplete(NDIS_HANDLE MiniportAdapterHandle, NDIS_STATUS Status)',
   'SetCompleteHandler',
+  { exported: NDIS_M_REQ_COMPLETE_HANDLER },
 );

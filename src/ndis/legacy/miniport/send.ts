@@ -53,10 +53,12 @@ export const NdisMSendComplete = throughBlock<
 >(
   'VOID NdisMSendComplete(NDIS_HANDLE MiniportAdapterHandle, PNDIS_PACKET Packet, NDIS_STATUS Status)',
   'SendCompleteHandler',
+  { exported: NDIS_M_SEND_COMPLETE_HANDLER },
 );
 
 /** NdisMSendResourcesAvailable: a serialized driver can send again, through SendResourcesHandler of the block. */
 export const NdisMSendResourcesAvailable = throughBlock<(MiniportAdapterHandle: Handle) => void>(
   'VOID NdisMSendResourcesAvailable(NDIS_HANDLE MiniportAdapterHandle)',
   'SendResourcesHandler',
+  { exported: NDIS_M_SEND_RESOURCES_HANDLER },
 );

@@ -126,10 +126,12 @@ export const NdisMIndicateStatus = throughBlock<
 >(
   'VOID NdisMIndicateStatus(NDIS_HANDLE MiniportHandle, NDIS_STATUS GeneralStatus, PVOID StatusBuffer, UINT StatusBufferSize)',
   'StatusHandler',
+  { exported: NDIS_M_STATUS_HANDLER },
 );
 
 /** NdisMIndicateStatusComplete: ends a run of status indications, through StatusCompleteHandler of the block. */
 export const NdisMIndicateStatusComplete = throughBlock<(MiniportAdapterHandle: Handle) => void>(
   'VOID NdisMIndicateStatusComplete(NDIS_HANDLE MiniportAdapterHandle)',
   'StatusCompleteHandler',
+  { exported: NDIS_M_STS_COMPLETE_HANDLER },
 );

@@ -13,7 +13,7 @@ import type { Address } from '../../../memory/index.ts';
 import { NDIS_MINIPORT_BLOCK } from '../../generated/structures/index.ts';
 import type { NdisLibrary } from '../../library.ts';
 import { MiniportAdapter } from '../../miniport/miniportAdapter.ts';
-import { callThrough } from '../providedHandlers.ts';
+import { callThrough, type ProvidedHandler } from '../providedHandlers.ts';
 import { type LegacyAdapter, legacyAdaptersOf } from './legacyAdapter.ts';
 
 type BlockMember = keyof typeof NDIS_MINIPORT_BLOCK.offset;
@@ -42,23 +42,27 @@ export function oldFacts(prototype: string, kind: 'nf' | 'nc') {
   return { prototype, irql: '<=DISPATCH_LEVEL', waits: 'never', since: '4.0', page } as const;
 }
 
+/** How the arguments of a macro become those of its handler. */
+type Rearranged = (ndis: NdisLibrary, handle: Address, rest: readonly number[]) => readonly number[];
+
+const unchanged: Rearranged = (_ndis, handle, rest) => [handle, ...rest];
+
 /**
  * Declares a macro that calls the handler whose pointer `member` of the block holds.
- * @param first the member whose value the handler gets instead of the handle: the filter of its medium.
+ * @param exported the handler, where ndis exports a function of the macro's name too.
  */
 export function throughBlock<F extends (handle: Handle, ...rest: never[]) => void>(
   prototype: string,
   member: BlockMember,
-  rearranged: (ndis: NdisLibrary, handle: Address, rest: readonly number[]) => readonly number[] = (
-    _ndis,
-    handle,
-    rest,
-  ) => [handle, ...rest],
+  options: { readonly rearranged?: Rearranged; readonly exported?: ProvidedHandler } = {},
 ): FunctionDeclaration<NdisLibrary, F> {
   const facts = oldFacts(prototype, 'nf');
   const call = /(\w+)\(/.exec(prototype)?.[1] ?? '';
   const at = NDIS_MINIPORT_BLOCK.offset[member];
+  const { rearranged = unchanged, exported } = options;
   const implement = (ndis: NdisLibrary, driver: Driver) => {
+    // Machine code has the macro compiled in, so what it imports is the function.
+    if (driver.compiled && exported !== undefined) return exported.implement(ndis, driver);
     return (handle: Handle, ...rest: number[]): void => {
       // A C driver would read a block that is not there, which only a machine can say gently.
       if (legacyAdapterAt(ndis, driver, handle, call, facts.page)?.block !== handle) return;
@@ -66,7 +70,7 @@ export function throughBlock<F extends (handle: Handle, ...rest: never[]) => voi
     };
   };
   // The parameters are those of the prototype, which `F` repeats for the compiler.
-  return declareFunction('ndis', { ...facts, inline: true, implement: implement as never });
+  return declareFunction('ndis', { ...facts, inline: exported === undefined, implement: implement as never });
 }
 
 /** The first argument of the macros for one medium: the filter that `member` points to. */
