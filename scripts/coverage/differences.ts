@@ -45,4 +45,5 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   NdisBufferVirtualAddress: { parameters: 'another name of MmGetSystemAddressForMdl in the header' },
   NdisBufferVirtualAddressSafe: { parameters: 'another name of MmGetSystemAddressForMdlSafe in the header' },
   NDIS_PROC: { parameters: 'the header gives the parameters no names' },
+  NDIS_BUFFER_TO_SPAN_PAGES: { parameters: 'no page says; the macro that it replaced does' },
 };
