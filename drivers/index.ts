@@ -4,4 +4,5 @@ export { wireport } from './wireport/wireport.ts';
 export { echo } from './echo/echo.ts';
 export { mux } from './mux/mux.ts';
 export { sniff } from './sniff/sniff.ts';
+export { passthrough } from './passthrough/passthrough.ts';
 export { traffic } from './traffic/traffic.ts';

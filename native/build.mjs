@@ -25,9 +25,12 @@ export const VARIANTS = {
 /** Folders of support code that a driver is linked with. */
 const SUPPORT = {
   echo: ['support'],
+  monitor: ['support'],
   mux: ['support'],
+  passthrough: ['support'],
   sniff: ['support'],
   traffic: ['support'],
+  vlan: ['support'],
 };
 
 /** Variants of drivers that do not come in all of them. */

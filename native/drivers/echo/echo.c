@@ -191,7 +191,7 @@ static NDIS_STATUS EchoNetPnPEvent(
         BindingRestart(&Binding->Base);
         return NDIS_STATUS_SUCCESS;
     default:
-        /* Other events, power states among them, need nothing here. */
-        return NDIS_STATUS_NOT_SUPPORTED;
+        /* Nothing else needs an answer; a driver of NDIS 6 refuses nothing with NDIS_STATUS_NOT_SUPPORTED. */
+        return NDIS_STATUS_SUCCESS;
     }
 }

@@ -199,6 +199,7 @@ static NDIS_STATUS MuxNetPnPEvent(NDIS_HANDLE ProtocolBindingContext, PNET_PNP_E
         BindingRestart(&Binding->Base);
         return NDIS_STATUS_SUCCESS;
     default:
-        return NDIS_STATUS_NOT_SUPPORTED;
+        /* Nothing else needs an answer; a driver of NDIS 6 refuses nothing with NDIS_STATUS_NOT_SUPPORTED. */
+        return NDIS_STATUS_SUCCESS;
     }
 }

@@ -226,7 +226,8 @@ static NDIS_STATUS SniffNetPnPEvent(
         BindingRestart(&Binding->Base);
         return NDIS_STATUS_SUCCESS;
     default:
-        return NDIS_STATUS_NOT_SUPPORTED;
+        /* Nothing else needs an answer; a driver of NDIS 6 refuses nothing with NDIS_STATUS_NOT_SUPPORTED. */
+        return NDIS_STATUS_SUCCESS;
     }
 }
 
