@@ -17,7 +17,7 @@ import {
 import { type Answer, ControlDevice, controlCode } from '../support/controlDevice.ts';
 import { DriverParameters } from '../support/parameters.ts';
 import { filterCharacteristics } from './characteristics.ts';
-import { PassthroughModule } from './module.ts';
+import type { PassthroughModule } from './module.ts';
 
 /** Gives the counts of all modules: ULONG64 sent, received, requests, status indications, events; ULONG modules, ULONG bypass. */
 export const IOCTL_PASSTHROUGH_QUERY = controlCode(0x810);

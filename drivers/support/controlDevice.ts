@@ -111,12 +111,14 @@ export class ControlDevice {
   }
 
   async #control(irp: IRP): Promise<number> {
-    const { IoControlCode, InputBufferLength, OutputBufferLength } =
-      this.#location(irp).Parameters.DeviceIoControl;
     const buffer = irp.AssociatedIrp.SystemBuffer;
-    const { control } = this.#handlers;
-    if (control === undefined) return this.#complete(irp, { status: STATUS_INVALID_DEVICE_REQUEST });
-    return this.#complete(irp, await control(IoControlCode, buffer, InputBufferLength, OutputBufferLength));
+    const {
+      IoControlCode: code,
+      InputBufferLength,
+      OutputBufferLength,
+    } = this.#location(irp).Parameters.DeviceIoControl;
+    const answer = this.#handlers.control?.(code, buffer, InputBufferLength, OutputBufferLength);
+    return this.#complete(irp, (await answer) ?? { status: STATUS_INVALID_DEVICE_REQUEST });
   }
 
   #location(irp: IRP): IO_STACK_LOCATION {
