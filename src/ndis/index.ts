@@ -80,6 +80,7 @@ export * from './filter/filterModule.ts';
 export { queueFilterChanges } from './filter/queue.ts';
 export * from './pnp/deviceRequests.ts';
 export * from './pnp/deviceStates.ts';
+export * from './pnp/startDevice.ts';
 export * from './power/capabilities.ts';
 export * from './power/idleFunctions.ts';
 export * from './power/idleStates.ts';

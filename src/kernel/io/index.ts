@@ -10,6 +10,7 @@ export * from './buildRequests.ts';
 export * from './deviceQueries.ts';
 export * from './fileFunctions.ts';
 export * from './irpFunctions.ts';
+export * from './pnpIrp.ts';
 export * from './probe.ts';
 export * from './processes.ts';
 export * from './cancelSafeQueue.ts';

@@ -113,6 +113,11 @@ function release(ndis: NdisLibrary, { physical, functional }: AdapterDevices): v
   }
 }
 
+/** The functional device that NDIS put on the physical one of an adapter; 0 when memory is short. */
+export function functionalDeviceOf(ndis: NdisLibrary, adapter: MiniportAdapter): Address {
+  return adapterDevices(ndis, adapter)?.functional ?? 0;
+}
+
 /** The adapter is gone: so are its devices. */
 export function releaseAdapterDevices(ndis: NdisLibrary, adapter: MiniportAdapter): void {
   const devices = devicesOf(ndis).get(adapter);

@@ -24,6 +24,7 @@ import { allocateStructure, freeLibraryMemory } from '../libraryMemory.ts';
 import { restoreAddressing } from '../oid/ownRequest.ts';
 import { devicePnPEvent, powerProfileOf, sendDevicePnPEvent } from '../pnp/devicePnPEvents.ts';
 import { deviceOf, deviceStates } from '../pnp/deviceStates.ts';
+import { startDevice } from '../pnp/startDevice.ts';
 import { powerHooksOf } from '../power/hooks.ts';
 import { reconfigureStack } from '../stack/reconfigure.ts';
 import { apply, mayHappen } from '../stateTable.ts';
@@ -52,6 +53,20 @@ export const initializeAdapter = procedure<NdisLibrary, { readonly adapter: Addr
         return step.done(NDIS_STATUS_FAILURE);
       if (adapter.addingDevice) adapter.deviceAdded = result === NDIS_STATUS_SUCCESS;
       adapter.addingDevice = false;
+      if (result !== NDIS_STATUS_SUCCESS) return step.go('failed', result);
+      // A driver that was halted for a sleeping state is not started anew.
+      if (deviceOf(ndis, adapter).state === 'Started') return step.go('deviceStarted', NDIS_STATUS_SUCCESS);
+      return step.run('deviceStarted', startDevice, ndis, {
+        adapter: locals.adapter,
+        irp: 0,
+        requirements: 0,
+      });
+    },
+    deviceStarted: (ndis, locals, step, result) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      const handlers = adapter?.miniport.handlers;
+      if (adapter === null || handlers === null || handlers === undefined)
+        return step.done(NDIS_STATUS_FAILURE);
       if (result !== NDIS_STATUS_SUCCESS) return step.go('failed', result);
       locals.parameters = allocateInitParameters(ndis, adapter);
       if (locals.parameters === 0) return step.go('failed', NDIS_STATUS_RESOURCES);

@@ -12,6 +12,7 @@ import type {
   MINIPORT_OID_REQUEST,
   MINIPORT_SYNCHRONOUS_OID_REQUEST,
 } from '../oid/callbacks.ts';
+import type { MINIPORT_PNP_IRP } from '../pnp/startDevice.ts';
 import type {
   MINIPORT_CANCEL_IDLE_NOTIFICATION,
   MINIPORT_IDLE_NOTIFICATION,
@@ -78,6 +79,8 @@ export class MiniportDriver extends NdisObject {
   removeDevice: DriverCallback<MINIPORT_REMOVE_DEVICE> | null = null;
   /** Its handlers as a connection-oriented driver; null where it registered none. */
   connections: MiniportConnections | null = null;
+  filterResourceRequirements: DriverCallback<MINIPORT_PNP_IRP> | null = null;
+  startDevice: DriverCallback<MINIPORT_PNP_IRP> | null = null;
   /** Registered with NDIS_MINIPORT_SS_CHARACTERISTICS, both or none. */
   idleNotification: DriverCallback<MINIPORT_IDLE_NOTIFICATION> | null = null;
   cancelIdleNotification: DriverCallback<MINIPORT_CANCEL_IDLE_NOTIFICATION> | null = null;

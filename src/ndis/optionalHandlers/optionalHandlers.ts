@@ -32,6 +32,7 @@ import { setSharedMemoryProvider } from '../memory/sharedMemoryProvider.ts';
 import { MINIPORT_ADD_DEVICE, MINIPORT_REMOVE_DEVICE } from '../miniport/callbacks.ts';
 import { MiniportDriver } from '../miniport/miniportDriver.ts';
 import { checkHeader } from '../objectHeader.ts';
+import { MINIPORT_PNP_IRP } from '../pnp/startDevice.ts';
 import { MINIPORT_CANCEL_IDLE_NOTIFICATION, MINIPORT_IDLE_NOTIFICATION } from '../power/idleFunctions.ts';
 import { Binding, ProtocolDriver } from '../protocol/protocolDriver.ts';
 import type { NDIS_STATUS } from '../status.ts';
@@ -83,7 +84,7 @@ function keep(
   return true;
 }
 
-/** MiniportAddDevice and MiniportRemoveDevice of NDIS_MINIPORT_PNP_CHARACTERISTICS; both are required. */
+/** The handlers of NDIS_MINIPORT_PNP_CHARACTERISTICS: those of adding and removing are required. */
 function takePnpHandlers(
   ndis: NdisLibrary,
   driver: Driver,
@@ -98,6 +99,11 @@ function takePnpHandlers(
     ndis.kernel.note(CALL, `${driver.name}: required but missing: ${missing}`);
     return NDIS_STATUS_FAILURE;
   }
+  miniport.filterResourceRequirements = driver.callback(
+    view.MiniportFilterResourceRequirementsHandler,
+    MINIPORT_PNP_IRP,
+  );
+  miniport.startDevice = driver.callback(view.MiniportStartDeviceHandler, MINIPORT_PNP_IRP);
   miniport.addDevice = addDevice;
   miniport.removeDevice = removeDevice;
   return NDIS_STATUS_SUCCESS;

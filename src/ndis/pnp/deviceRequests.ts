@@ -16,6 +16,7 @@ import {
   NetEventCancelRemoveDevice,
   NetEventQueryRemoveDevice,
 } from '../generated/constants/index.ts';
+import { functionOf } from '../hardware/adapterHardware.ts';
 import type { NdisLibrary } from '../library.ts';
 import { haltAdapter, takeDownStack } from '../miniport/halt.ts';
 import { initializeAdapter } from '../miniport/initialize.ts';
@@ -134,6 +135,7 @@ export function surpriseRemove(ndis: NdisLibrary, adapter: MiniportAdapter, even
   const busy = adapter.working;
   if (!adapter.removing) {
     adapter.removing = true;
+    functionOf(ndis, adapter)?.remove();
     adapter.bindRequests.length = 0;
     const kept = adapter.operations.filter(({ kind }) => !POINTLESS_WITHOUT_HARDWARE.has(kind));
     const dropped = adapter.operations.filter(({ kind }) => POINTLESS_WITHOUT_HARDWARE.has(kind));
