@@ -13,7 +13,6 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
 
 /** File operations. Paths are those of the host; errors are those of Node, with a `code`. */
 export interface FileLayer {
@@ -72,12 +71,4 @@ export const hostFiles: FileLayer = {
 /** Whether an error of Node has this code. */
 export function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** Syncs every directory from `path` up to `top`, so that new directories keep their names. */
-export function syncUpwards(files: FileLayer, path: string, top: string): void {
-  for (let at = path; ; at = dirname(at)) {
-    files.syncDirectory(at);
-    if (at === top || at === dirname(at)) return;
-  }
 }

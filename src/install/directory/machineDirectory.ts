@@ -8,7 +8,7 @@ import { LARGEST_INF } from '../inf/encoding.ts';
 import { InstalledSystem } from '../system/installedSystem.ts';
 import { sha256 } from '../system/sha256.ts';
 import { DirectoryError } from './directoryError.ts';
-import { type FileLayer, hostFiles, isCode, syncUpwards } from './fileLayer.ts';
+import { type FileLayer, hostFiles, isCode } from './fileLayer.ts';
 import { type IsAlive, type Owner, ownProcess, processRuns, WriterClaim } from './writerLock.ts';
 
 const POINTER = 'machine.json';
@@ -74,12 +74,11 @@ export class MachineDirectory {
    * @throws DirectoryError; and what `change` throws.
    */
   update<R>(change: (system: InstalledSystem) => R, seed = 1): R {
-    const files = this.#files;
-    this.#attempt('make it', () => files.makeDirectory(this.path));
+    this.#attempt('make it', () => this.#makeDirectory());
     this.#refuseForeign();
     const before = this.exists ? this.#pointer() : null;
     const claim = this.#attempt('lock it', () =>
-      WriterClaim.make(files, this.path, before?.state ?? 0, this.#owner, this.#isAlive),
+      WriterClaim.make(this.#files, this.path, before?.state ?? 0, this.#owner, this.#isAlive),
     );
     try {
       const system = before === null ? this.#first(seed) : this.#readUnder(before);
@@ -214,7 +213,7 @@ export class MachineDirectory {
     const manifest = jsonBytes(digests);
     files.writeNew(join(target, MANIFEST), manifest);
     for (const directory of directories) files.syncDirectory(directory);
-    syncUpwards(files, this.path, this.path);
+    files.syncDirectory(this.path);
     this.#point({ state, manifest: sha256(manifest) });
   }
 
@@ -235,6 +234,15 @@ export class MachineDirectory {
     } catch (error) {
       if (!(error instanceof Error && 'syscall' in error)) throw error;
     }
+  }
+
+  /** Makes the directory and what is missing above it, and waits until their names are on the disk. */
+  #makeDirectory(): void {
+    const made: string[] = [];
+    for (let at = this.path; !this.#files.exists(at) && at !== dirname(at); at = dirname(at)) made.push(at);
+    if (made.length === 0) return;
+    this.#files.makeDirectory(this.path);
+    for (const path of made) this.#files.syncDirectory(dirname(path));
   }
 
   /** Removes all other states. Whoever reads one of them begins anew. */
