@@ -109,6 +109,7 @@ function exitCodeOf(session: Session, end: RunEnd, terminal: Terminal): ExitCode
     );
   }
   for (const { name, text } of session.problems) terminal.note(`ndisbox: ${name}: ${text}`);
+  if (session.problems.length > 0) printNotes(session, terminal);
   if (session.machine.kernel.findings.length > 0) return EXIT.findings;
   if (session.problems.length > 0) return EXIT.stack;
   // Without a duration Ctrl-C is how a run with live wires ends.
@@ -119,6 +120,11 @@ function exitCodeOf(session: Session, end: RunEnd, terminal: Terminal): ExitCode
 /** Errors whose reason the last notes of drivers and of NDIS say. */
 const NOTES_EXPLAIN: ReadonlySet<string> = new Set(['DRIVER_REFUSED', 'ADAPTER_NOT_RUNNING']);
 
+function printNotes(session: Session, terminal: Terminal): void {
+  for (const { subject, text } of session.machine.kernel.recentNotes())
+    terminal.note(`note: ${subject}: ${text}`);
+}
+
 /** Something went wrong: say what the machine knows, take down what stands, and keep what was written. */
 async function abandon(session: Session, error: unknown, json: boolean, terminal: Terminal): Promise<void> {
   terminal.clearProgress();
@@ -126,7 +132,7 @@ async function abandon(session: Session, error: unknown, json: boolean, terminal
   const dump = dumpOf(kernel);
   if (dump !== null) terminal.note(formatDump(dump).trimEnd());
   if (error instanceof CliError && NOTES_EXPLAIN.has(error.code)) {
-    for (const { subject, text } of kernel.recentNotes()) terminal.note(`note: ${subject}: ${text}`);
+    printNotes(session, terminal);
   }
   if (!json && kernel.findings.length > 0) printFindings(kernel.findings, terminal);
   if (!(error instanceof CliError && error.code === 'STOP_TOO_LONG')) {

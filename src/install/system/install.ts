@@ -210,7 +210,10 @@ function installDevice(
   for (const [name, value] of Object.entries(request.parameters ?? {})) key.set(name, value);
   if (request.wire !== undefined) system.wires.set(device.instanceId, request.wire);
   installation.made.push(key.path);
-  const wired = request.wire === undefined ? 'no wire' : `wire ${JSON.stringify(request.wire)}`;
+  const wired =
+    request.wire === undefined
+      ? 'no wire: a driver that needs one will not start'
+      : `wire ${JSON.stringify(request.wire)}`;
   report.devices.push({
     what: `"${device.name}"`,
     why: `device ${device.instanceId}, adapter ${device.guid}, driver ${driver?.name ?? 'none'}, ${wired}`,
