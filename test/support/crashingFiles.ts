@@ -110,7 +110,7 @@ export class CrashingFiles implements FileLayer {
     if (node === null) return;
     // A tree goes away name by name.
     if (node instanceof DirectoryNode)
-      for (const name of [...node.entries.keys()]) this.remove(`${path}/${name}`);
+      for (const name of this.list(path)) this.remove(`${path}/${name}`);
     this.#step();
     this.#parent(path).entries.delete(basename(path));
   }
