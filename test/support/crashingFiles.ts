@@ -109,8 +109,7 @@ export class CrashingFiles implements FileLayer {
     const node = this.#find(path);
     if (node === null) return;
     // A tree goes away name by name.
-    if (node instanceof DirectoryNode)
-      for (const name of this.list(path)) this.remove(`${path}/${name}`);
+    if (node instanceof DirectoryNode) for (const name of this.list(path)) this.remove(`${path}/${name}`);
     this.#step();
     this.#parent(path).entries.delete(basename(path));
   }
