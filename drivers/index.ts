@@ -2,6 +2,7 @@
 
 export { wireport } from './wireport/wireport.ts';
 export { echo } from './echo/echo.ts';
+export { echo51 } from './echo51/echo51.ts';
 export { mux } from './mux/mux.ts';
 export { sniff } from './sniff/sniff.ts';
 export { passthrough } from './passthrough/passthrough.ts';
