@@ -1,6 +1,7 @@
 /** The drivers that come with ndisbox, written as models for users. Read wireport first. */
 
 export { wireport } from './wireport/wireport.ts';
+export { wireport51 } from './wireport51/wireport51.ts';
 export { echo } from './echo/echo.ts';
 export { echo51 } from './echo51/echo51.ts';
 export { mux } from './mux/mux.ts';

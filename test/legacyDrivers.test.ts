@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { echo } from '../drivers/echo/echo.ts';
 import { mux } from '../drivers/mux/mux.ts';
+import { wireport51 } from '../drivers/wireport51/wireport51.ts';
 import { type DriverImage, Machine, type MachineOptions, Segment } from '../src/machine/index.ts';
 import { arpRequest, ethernet, icmpEcho, ip, ipv4, mac } from './support/frames.ts';
 import { buildWithMingw, hasMingw, MINIPORT51 } from './support/mingw.ts';
@@ -47,7 +48,7 @@ async function takeDown(machine: Machine): Promise<void> {
   expect(machine.snapshot().adapters).toEqual([]);
 }
 
-const miniports: [string, () => Image][] = [];
+const miniports: [string, () => Image][] = [['TypeScript', () => wireport51]];
 if (hasMingw) miniports.push(['C', () => buildWithMingw('ringport51', MINIPORT51)]);
 
 describe.each(miniports)('a 5.1 miniport in %s', (_language, image) => {
