@@ -86,6 +86,7 @@ NDIS_STATUS MuxBindAdapter(NDIS_HANDLE ProtocolDriverContext, NDIS_HANDLE BindCo
     BindingInitialize(&Binding->Base, BindParameters);
     NdisAllocateSpinLock(&Binding->Lock);
     KeInitializeEvent(&Binding->RequestTurn, SynchronizationEvent, TRUE);
+    Binding->PowerState = NdisDeviceStateD0;
     Binding->MediaConnectState = Binding->Base.MediaConnectState;
     Binding->LinkSpeed = Binding->Base.LinkSpeed;
     Binding->MiniportCount = Mux.VlanCount;
@@ -182,30 +183,64 @@ static VOID EndTurn(PMUX_BINDING Binding)
     KeSetEvent(&Binding->RequestTurn, IO_NO_INCREMENT, FALSE);
 }
 
+/* The adapter below sleeps: what the virtual miniports want reaches it when it is back. The caller has the turn. */
+static BOOLEAN Defer(PMUX_BINDING Binding)
+{
+    if (Binding->PowerState != NdisDeviceStateD0)
+        Binding->FiltersDeferred = TRUE;
+    return Binding->FiltersDeferred;
+}
+
 NDIS_STATUS MuxUpdatePacketFilter(PMUX_BINDING Binding)
 {
-    NDIS_STATUS Status;
+    NDIS_STATUS Status = NDIS_STATUS_SUCCESS;
 
     TakeTurn(Binding);
-    Status = SetPacketFilter(Binding);
+    if (!Defer(Binding))
+        Status = SetPacketFilter(Binding);
     EndTurn(Binding);
     return Status;
 }
 
-/* More multicast addresses than fit mean all multicast frames. */
-NDIS_STATUS MuxUpdateMulticastList(PMUX_BINDING Binding)
+/* More multicast addresses than fit mean all multicast frames. The caller has the turn. */
+static NDIS_STATUS SetMulticastList(PMUX_BINDING Binding)
 {
     UCHAR List[MUX_MULTICAST_LIMIT][ETHERNET_ADDRESS_LENGTH];
     NDIS_STATUS Status = NDIS_STATUS_SUCCESS;
     ULONG Count;
 
-    TakeTurn(Binding);
     if (MulticastUnion(Binding, List, &Count))
         Status = BindingSet(&Binding->Base, OID_802_3_MULTICAST_LIST, List, Count * ETHERNET_ADDRESS_LENGTH);
-    if (Status == NDIS_STATUS_SUCCESS)
-        Status = SetPacketFilter(Binding);
+    return Status == NDIS_STATUS_SUCCESS ? SetPacketFilter(Binding) : Status;
+}
+
+NDIS_STATUS MuxUpdateMulticastList(PMUX_BINDING Binding)
+{
+    NDIS_STATUS Status = NDIS_STATUS_SUCCESS;
+
+    TakeTurn(Binding);
+    if (!Defer(Binding))
+        Status = SetMulticastList(Binding);
     EndTurn(Binding);
     return Status;
+}
+
+/* NetEventSetPower: no requests reach the adapter below until it is back in D0. */
+VOID MuxSetPower(PMUX_BINDING Binding, NDIS_DEVICE_POWER_STATE State)
+{
+    TakeTurn(Binding);
+    Binding->PowerState = State;
+    if (State == NdisDeviceStateD0 && Binding->FiltersDeferred) {
+        Binding->FiltersDeferred = FALSE;
+        SetMulticastList(Binding);
+    }
+    EndTurn(Binding);
+}
+
+/* Whether a virtual miniport or the adapter below is out of D0: then nothing is sent, asked or indicated. */
+BOOLEAN MuxStandingBy(const MUX_MINIPORT *Miniport)
+{
+    return Miniport->PowerState != NdisDeviceStateD0 || Miniport->Binding->PowerState != NdisDeviceStateD0;
 }
 
 /* What concerns the virtual miniports is passed on: the link. */
@@ -220,6 +255,8 @@ VOID MuxStatus(NDIS_HANDLE ProtocolBindingContext, PNDIS_STATUS_INDICATION Statu
         return;
     Binding->MediaConnectState = State->MediaConnectState;
     Binding->LinkSpeed = State->MediaConnectState == MediaConnectStateConnected ? State->XmitLinkSpeed : 0;
-    for (Index = 0; Index < Binding->MiniportCount; Index++)
-        MuxIndicateStatus(&Binding->Miniports[Index], StatusIndication);
+    for (Index = 0; Index < Binding->MiniportCount; Index++) {
+        if (!MuxStandingBy(&Binding->Miniports[Index]))
+            MuxIndicateStatus(&Binding->Miniports[Index], StatusIndication);
+    }
 }

@@ -130,6 +130,7 @@ NDIS_STATUS MuxInitialize(
         Status = SetGeneralAttributes(Miniport, NdisMiniportHandle);
     if (Status == NDIS_STATUS_SUCCESS) {
         Miniport->Handle = NdisMiniportHandle;
+        Miniport->PowerState = NdisDeviceStateD0;
         ExReInitializeRundownProtection(&Miniport->HandleUse);
     }
     Miniport->State = Status == NDIS_STATUS_SUCCESS ? MuxInitialized : MuxGone;

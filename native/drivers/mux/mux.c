@@ -198,6 +198,9 @@ static NDIS_STATUS MuxNetPnPEvent(NDIS_HANDLE ProtocolBindingContext, PNET_PNP_E
     case NetEventRestart:
         BindingRestart(&Binding->Base);
         return NDIS_STATUS_SUCCESS;
+    case NetEventSetPower:
+        MuxSetPower(Binding, *(NDIS_DEVICE_POWER_STATE *)NetPnPEventNotification->NetPnPEvent.Buffer);
+        return NDIS_STATUS_SUCCESS;
     default:
         /* Nothing else needs an answer; a driver of NDIS 6 refuses nothing with NDIS_STATUS_NOT_SUPPORTED. */
         return NDIS_STATUS_SUCCESS;

@@ -49,6 +49,8 @@ typedef struct _MUX_MINIPORT {
     NDIS_HANDLE Handle; /* from MiniportInitializeEx to MiniportHaltEx */
     EX_RUNDOWN_REF HandleUse; /* held by whoever uses Handle without a list under way */
     volatile BOOLEAN Running; /* between MiniportRestart and MiniportPause */
+    /* Its own; what is below sleeps and wakes in its own time. */
+    volatile NDIS_DEVICE_POWER_STATE PowerState;
     /* 0 while paused; else 1, and 1 for each list below that was not completed and each above that is not back. */
     volatile LONG Outstanding;
 
@@ -75,6 +77,8 @@ struct _MUX_BINDING {
     NDIS_MEDIA_CONNECT_STATE MediaConnectState;
     ULONG64 LinkSpeed;
     KEVENT RequestTurn; /* signalled while nobody changes the filters below */
+    volatile NDIS_DEVICE_POWER_STATE PowerState; /* of the adapter below */
+    BOOLEAN FiltersDeferred; /* what the virtual miniports want is to be set when it is back in D0 */
 
     NDIS_SPIN_LOCK Lock; /* guards the free lists */
     PNET_BUFFER_LIST FreeShells; /* lists without buffers, around the frames of others */
@@ -109,6 +113,8 @@ typedef struct DECLSPEC_ALIGN(MEMORY_ALLOCATION_ALIGNMENT) _MUX_SEND_CONTEXT {
 PROTOCOL_BIND_ADAPTER_EX MuxBindAdapter;
 PROTOCOL_UNBIND_ADAPTER_EX MuxUnbindAdapter;
 PROTOCOL_STATUS_EX MuxStatus;
+VOID MuxSetPower(PMUX_BINDING Binding, NDIS_DEVICE_POWER_STATE State);
+BOOLEAN MuxStandingBy(const MUX_MINIPORT *Miniport);
 NDIS_STATUS MuxUpdatePacketFilter(PMUX_BINDING Binding);
 NDIS_STATUS MuxUpdateMulticastList(PMUX_BINDING Binding);
 

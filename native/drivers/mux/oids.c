@@ -74,8 +74,11 @@ static NDIS_STATUS Forward(PMUX_MINIPORT Miniport, PNDIS_OID_REQUEST Request)
 {
     PMUX_BINDING Binding = Miniport->Binding;
     PNDIS_OID_REQUEST Clone;
-    NDIS_STATUS Status = NdisAllocateCloneOidRequest(Binding->Base.Handle, Request, MUX_TAG, &Clone);
+    NDIS_STATUS Status;
 
+    if (MuxStandingBy(Miniport))
+        return NDIS_STATUS_LOW_POWER_STATE;
+    Status = NdisAllocateCloneOidRequest(Binding->Base.Handle, Request, MUX_TAG, &Clone);
     if (Status != NDIS_STATUS_SUCCESS)
         return Status;
     ForwardedOf(Clone)->Original = Request;
@@ -238,9 +241,6 @@ static NDIS_STATUS Set(PMUX_MINIPORT Miniport, PNDIS_OID_REQUEST Request)
         return TakeUlong(Request, &Miniport->Lookahead);
     case OID_802_3_MULTICAST_LIST:
         return SetMulticastList(Miniport, Request);
-    case OID_PNP_SET_POWER:
-        /* With several virtual miniports no single one decides about the power of the adapter. */
-        return Alone ? Forward(Miniport, Request) : NDIS_STATUS_SUCCESS;
     default:
         return Alone ? Forward(Miniport, Request) : NDIS_STATUS_NOT_SUPPORTED;
     }
@@ -249,7 +249,15 @@ static NDIS_STATUS Set(PMUX_MINIPORT Miniport, PNDIS_OID_REQUEST Request)
 _Use_decl_annotations_
 NDIS_STATUS MuxOidRequest(NDIS_HANDLE MiniportAdapterContext, PNDIS_OID_REQUEST OidRequest)
 {
+    PMUX_MINIPORT Miniport = MiniportAdapterContext;
+
     switch (OidRequest->DATA.QUERY_INFORMATION.Oid) {
+    case OID_PNP_QUERY_POWER:
+        return NDIS_STATUS_SUCCESS;
+    case OID_PNP_SET_POWER:
+        /* The power of a virtual miniport is its own. */
+        Miniport->PowerState = *(NDIS_DEVICE_POWER_STATE *)OidRequest->DATA.SET_INFORMATION.InformationBuffer;
+        return NDIS_STATUS_SUCCESS;
     case OID_TCP_OFFLOAD_CURRENT_CONFIG:
     case OID_TCP_OFFLOAD_HARDWARE_CAPABILITIES:
     case OID_TCP_OFFLOAD_PARAMETERS:
@@ -258,13 +266,15 @@ NDIS_STATUS MuxOidRequest(NDIS_HANDLE MiniportAdapterContext, PNDIS_OID_REQUEST 
     default:
         break;
     }
+    if (Miniport->PowerState != NdisDeviceStateD0)
+        return NDIS_STATUS_LOW_POWER_STATE;
     switch (OidRequest->RequestType) {
     case NdisRequestQueryInformation:
     case NdisRequestQueryStatistics:
-        return Query(MiniportAdapterContext, OidRequest);
+        return Query(Miniport, OidRequest);
     case NdisRequestSetInformation:
-        return Set(MiniportAdapterContext, OidRequest);
+        return Set(Miniport, OidRequest);
     default:
-        return Forward(MiniportAdapterContext, OidRequest);
+        return Forward(Miniport, OidRequest);
     }
 }
