@@ -212,7 +212,7 @@ export function createTrafficFilter(
     },
     originate: (count) =>
       t.run(() => {
-        for (const module of [...modules]) {
+        for (const module of modules) {
           const [send, receive] = handlersOf(t, module);
           if (!module.running) continue;
           const down = send ? account.take(count, name) : [];
@@ -234,7 +234,7 @@ export function createTrafficFilter(
       }),
     flush: () =>
       t.run(() => {
-        for (const module of [...modules]) {
+        for (const module of modules) {
           const sends = module.sends.splice(0);
           if (sends.length > 0) ndis.NdisFSendNetBufferLists(module.handle, chain(t, sends), 0, 0);
           const receives = module.receives.splice(0);

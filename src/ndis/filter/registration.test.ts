@@ -243,7 +243,7 @@ describe('restart attributes', () => {
     const adapter = t.addAdapter(m.object(), 'Ethernet');
     await t.runAll();
     expect(mtus).toEqual([1492]);
-    expect(oids.slice(1).toSorted()).toEqual([0x1001, 0x2001, 0x2002]);
+    expect(oids.slice(1).toSorted((a, b) => a - b)).toEqual([0x1001, 0x2001, 0x2002]);
     expect(names).toEqual(adapter.filters.map((module) => module.name));
     expect(adapter.restartAttributes).toBe(0);
     expect(adapter.general?.mtuSize).toBe(1500);
@@ -364,7 +364,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a FilterSetModuleOptions that fails',
-    changes: () => ({ SetFilterModuleOptionsHandler: () => GARBAGE }),
+    changes: () => ({ SetFilterModuleOptionsHandler: () => NDIS_STATUS_RESOURCES }),
     findings: [],
   },
   {
