@@ -22,6 +22,7 @@ import {
   type WireDevice,
 } from '../../src/machine/index.ts';
 import { RECEIVE_BATCH, SEND_BATCH } from './limits.ts';
+import { AdapterPower } from './power.ts';
 import { receiveFrames, returnLists } from './receive.ts';
 import { ReceiveScaling } from './receiveScaling.ts';
 import { sendPending } from './send.ts';
@@ -108,6 +109,7 @@ export class WireportAdapter {
   /** Receive queues for several processors; null with one, or where the keyword *RSS is 0. */
   readonly scaling: ReceiveScaling | null;
   running = false;
+  readonly power = new AdapterPower(this);
   /** MiniportPause returned NDIS_STATUS_PENDING. */
   pausing = false;
   /** Room for the link state of a status indication. */
@@ -150,6 +152,8 @@ export class WireportAdapter {
   service(): void {
     const events = this.device.takeEvents();
     if (events.linkChanged) this.indicateLink();
+    // The driver sees for itself that its hardware is gone, before NDIS says so.
+    if (!this.device.present) this.running = false;
     if (events.failure !== null) {
       this.imports.note(`${this.device.wire.name}: ${events.failure.message}`);
       this.indicateLink();

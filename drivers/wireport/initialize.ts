@@ -47,6 +47,7 @@ import { configuredAddress, configuredNumber } from './configuration.ts';
 import { SEND_BATCH } from './limits.ts';
 import { setOffloadAttributes } from './offloadAttributes.ts';
 import { SUPPORTED_OIDS } from './oids.ts';
+import { powerCapabilities } from './power.ts';
 import { SUPPORTED_STATISTICS } from './statistics.ts';
 
 /** IF_TYPE_ETHERNET_CSMACD of the interface MIB. */
@@ -224,6 +225,7 @@ function setAttributes(adapter: WireportAdapter): number {
       IfType: ETHERNET_INTERFACE,
       IfConnectorPresent: false,
       SupportedStatistics: SUPPORTED_STATISTICS,
+      PowerManagementCapabilitiesEx: powerCapabilities(adapter),
       SupportedOidList: oids,
       SupportedOidListLength: 4 * SUPPORTED_OIDS.length,
       RecvScaleCapabilities: adapter.scaling?.capabilities() ?? 0,

@@ -8,6 +8,7 @@ import {
   type NDIS_OID_REQUEST,
   NDIS_STATUS_BUFFER_TOO_SHORT,
   NDIS_STATUS_INVALID_LENGTH,
+  NDIS_STATUS_NOT_ACCEPTED,
   NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_SUCCESS,
   NdisHardwareStatusReady,
@@ -87,6 +88,10 @@ export const SUPPORTED_OIDS: readonly number[] = [
 /** MiniportOidRequest: answers at once. */
 export function answerOid(adapter: WireportAdapter, request: NDIS_OID_REQUEST): number {
   const { RequestType } = request;
+  const answered = RequestType === NdisRequestSetInformation ? adapter.power.answer(request) : null;
+  const refusal = adapter.power.refusal;
+  if (refusal === NDIS_STATUS_NOT_ACCEPTED || (answered === null && refusal !== null)) return refusal;
+  if (answered !== null) return answered;
   if (RequestType === NdisRequestQueryInformation || RequestType === NdisRequestQueryStatistics) {
     return query(adapter, request);
   }

@@ -26,6 +26,8 @@ const BATCHES_PER_DPC = 8;
 /** Takes frames from the wire and indicates them. */
 export function receiveFrames(adapter: WireportAdapter): void {
   if (!adapter.running) return;
+  const woken = adapter.power.takeFrame();
+  if (woken !== null) indicateCopy(adapter, woken);
   for (let round = 0; round < BATCHES_PER_DPC; round++) {
     if (adapter.freeCount === 0) {
       adapter.counters.receiveNoBuffer++;
@@ -40,6 +42,20 @@ export function receiveFrames(adapter: WireportAdapter): void {
   }
   // More frames may wait: come back after what else is due.
   adapter.imports.ntoskrnl.KeInsertQueueDpc(adapter.dpc, 0, 0);
+}
+
+/** Indicates a frame that the device kept while it slept. */
+function indicateCopy(adapter: WireportAdapter, frame: Uint8Array): void {
+  if (adapter.freeCount === 0 || frame.length > adapter.bufferSize) {
+    adapter.counters.receiveNoBuffer++;
+    return;
+  }
+  const { singleReceive: batch } = adapter;
+  offerBuffers(adapter, batch);
+  adapter.imports.memory.u8.set(frame, batch.offset[0]);
+  batch.length[0] = frame.length;
+  batch.clearOffloads(0);
+  indicate(adapter, batch, 1);
 }
 
 /**

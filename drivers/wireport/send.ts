@@ -39,7 +39,8 @@ const PENDING_LIMIT = 1024;
 /** MiniportSendNetBufferLists. */
 export function sendLists(adapter: WireportAdapter, lists: Address, flags: number): void {
   const completeFlags = flags & NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL;
-  if (!adapter.running) return fail(adapter, lists, NDIS_STATUS_PAUSED, completeFlags);
+  if (!adapter.running)
+    return fail(adapter, lists, adapter.power.refusal ?? NDIS_STATUS_PAUSED, completeFlags);
   if (adapter.pendingHead !== 0) return append(adapter, lists, completeFlags);
   const rest = transmit(adapter, lists, 0);
   if (rest !== lists) {

@@ -15,6 +15,7 @@ import {
   NDIS_SIZEOF_MINIPORT_DRIVER_CHARACTERISTICS_REVISION_2,
   NDIS_STATUS_PENDING,
   NDIS_STATUS_SUCCESS,
+  type NET_DEVICE_PNP_EVENT,
 } from '../../src/machine/index.ts';
 import type { WireportAdapter } from './adapter.ts';
 import { initializeAdapter } from './initialize.ts';
@@ -62,7 +63,8 @@ export const wireport = defineDriver((imports: DriverImports) => {
           ReturnNetBufferListsHandler: (adapter: WireportAdapter, lists: Address) =>
             returnLists(adapter, lists),
           CancelSendHandler: (adapter: WireportAdapter, cancelId: Address) => adapter.cancelSends(cancelId),
-          DevicePnPEventNotifyHandler: () => {},
+          DevicePnPEventNotifyHandler: (adapter: WireportAdapter, event: NET_DEVICE_PNP_EVENT) =>
+            adapter.power.deviceEvent(event),
           ShutdownHandlerEx: (adapter: WireportAdapter) => adapter.shutdown(),
           // Requests are answered before MiniportOidRequest returns, so there is never one to cancel.
           CancelOidRequestHandler: () => {},

@@ -51,6 +51,7 @@ import {
   type ProtocolDriver,
   queueOperation,
   shutdownAdapters,
+  signalWake,
   uninstallProtocol,
 } from '../ndis/index.ts';
 import type { Wire } from '../wire/index.ts';
@@ -566,7 +567,9 @@ export class Machine {
   }
 
   #attachWire(adapter: MiniportAdapter, wire: Wire): void {
-    this.#wires.set(adapter, new WireDevice(this.kernel, wire, EPOCH_NANOSECONDS, () => this.#loop.wake()));
+    const wake = () => this.#loop.wake();
+    const signal = () => void signalWake(this.ndis, adapter);
+    this.#wires.set(adapter, new WireDevice(this.kernel, wire, EPOCH_NANOSECONDS, wake, signal));
     if (wire.properties.live && !this.kernel.clock.live) {
       const start = performance.now();
       this.kernel.clock.follow(() => (performance.now() - start) * 10_000);

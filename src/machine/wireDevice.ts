@@ -5,7 +5,7 @@
 
 import { insertQueueDpc, type Kernel, NdisboxError } from '../kernel/index.ts';
 import type { Address } from '../memory/index.ts';
-import { NEVER, type Wire, WireError, type WireHost } from '../wire/index.ts';
+import { FrameBatch, NEVER, type Wire, WireError, type WireHost } from '../wire/index.ts';
 
 /** Nanoseconds in a unit of machine time. */
 const NANOSECONDS_PER_UNIT = 100;
@@ -20,6 +20,19 @@ export interface WireEvents {
   readonly failure: WireError | null;
 }
 
+/** What woke a sleeping device. */
+export interface WokenBy {
+  readonly frame: Uint8Array;
+  /** What the filter said of it. */
+  readonly pattern: number;
+}
+
+/** Says which pattern a frame matches, null where it is not to wake the device. */
+export type WakeFilter = (frame: Uint8Array) => number | null;
+
+/** Frames that a sleeping device looks at for one interrupt. */
+const FRAMES_WHILE_ASLEEP = 1024;
+
 /** A wire as a miniport sees it. */
 export class WireDevice implements WireHost {
   readonly wire: Wire;
@@ -33,9 +46,24 @@ export class WireDevice implements WireHost {
   #failure: WireError | null = null;
   #open = false;
   #present = true;
+  readonly #wakeAdapter: () => void;
+  /** Set while the device sleeps. */
+  #wakeFilter: WakeFilter | null = null;
+  #wokenBy: WokenBy | null = null;
+  #scratch: FrameBatch | null = null;
 
-  /** @param wake called when something came from outside while the machine may be idle. */
-  constructor(kernel: Kernel, wire: Wire, epochNanoseconds: bigint, wake: () => void) {
+  /**
+   * @param wake called when something came from outside while the machine may be idle.
+   * @param wakeAdapter the wake-up signal of the hardware.
+   */
+  constructor(
+    kernel: Kernel,
+    wire: Wire,
+    epochNanoseconds: bigint,
+    wake: () => void,
+    wakeAdapter: () => void = () => {},
+  ) {
+    this.#wakeAdapter = wakeAdapter;
     this.#kernel = kernel;
     this.wire = wire;
     this.epochNanoseconds = epochNanoseconds;
@@ -74,6 +102,40 @@ export class WireDevice implements WireHost {
       `${this.wire.name}: the adapter was pulled out; remove the wire or add a new adapter`,
     );
     this.#interrupt();
+  }
+
+  /**
+   * The device sleeps: its DPC is not queued any more, and frames are gone, but for one that `filter` takes: that wakes
+   * the adapter.
+   */
+  sleep(filter: WakeFilter): void {
+    this.#wakeFilter = filter;
+    this.#wokenBy = null;
+  }
+
+  /** The device is awake again. @returns what woke it, null where it was not a frame. */
+  awake(): WokenBy | null {
+    const woken = this.#wokenBy;
+    this.#wakeFilter = null;
+    this.#wokenBy = null;
+    return woken;
+  }
+
+  /** Looks at the frames that are there, as sleeping hardware does. */
+  #listen(filter: WakeFilter): void {
+    const { maximumFrameSize } = this.wire.properties;
+    const size = maximumFrameSize + 4;
+    const batch = (this.#scratch ??= new FrameBatch(new Uint8Array(size), 1));
+    for (let count = 0; count < FRAMES_WHILE_ASLEEP && this.#wokenBy === null; count++) {
+      batch.offset[0] = 0;
+      batch.size[0] = size;
+      if (this.wire.receive(batch) === 0) return;
+      const frame = batch.memory.slice(0, batch.length[0]);
+      const pattern = filter(frame);
+      if (pattern === null) continue;
+      this.#wokenBy = { frame, pattern };
+      this.#wakeAdapter();
+    }
   }
 
   /** Whether the hardware is there; a driver that reads otherwise leaves it alone. */
@@ -132,6 +194,7 @@ export class WireDevice implements WireHost {
   }
 
   #interrupt(): void {
+    if (this.#wakeFilter !== null && this.#present) return this.#listen(this.#wakeFilter);
     if (this.#dpc !== 0 && this.#kernel.stopReason === null) insertQueueDpc(this.#kernel, this.#dpc);
   }
 }
