@@ -43,16 +43,16 @@ export const GROUPS_DUE: ReadonlySet<string> = new Set([
   'task-offload',
   'network-interface',
   'rss-processor',
+  'condis-client',
+  'condis-call-manager',
+  'condis-mcm',
+  'condis-miniport',
 ]);
 
 /** The issue that brings a group. */
 export const PLANNED_GROUPS: Readonly<Record<string, number>> = {
   filter: 4,
   'legacy-5x': 4,
-  'condis-client': 4,
-  'condis-call-manager': 4,
-  'condis-mcm': 4,
-  'condis-miniport': 4,
   'pnp-power': 4,
   hardware: 4,
 };
