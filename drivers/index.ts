@@ -8,3 +8,4 @@ export { mux } from './mux/mux.ts';
 export { sniff } from './sniff/sniff.ts';
 export { passthrough } from './passthrough/passthrough.ts';
 export { traffic } from './traffic/traffic.ts';
+export { cardport } from './cardport/cardport.ts';

@@ -44,6 +44,11 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   NdisBufferLength: { parameters: 'another name of MmGetMdlByteCount in the header' },
   NdisBufferVirtualAddress: { parameters: 'another name of MmGetSystemAddressForMdl in the header' },
   NdisBufferVirtualAddressSafe: { parameters: 'another name of MmGetSystemAddressForMdlSafe in the header' },
+  MINIPORT_MESSAGE_INTERRUPT_DPC: {
+    parameters: 'of the two reserved parameters before NDIS 6.20 the first became ReceiveThrottleParameters',
+  },
+  MINIPORT_DISABLE_MESSAGE_INTERRUPT: { irql: 'DIRQL is another level for each interrupt' },
+  MINIPORT_ENABLE_MESSAGE_INTERRUPT: { irql: 'as above' },
   NDIS_PROC: { parameters: 'the header gives the parameters no names' },
   NDIS_BUFFER_TO_SPAN_PAGES: { parameters: 'no page says; the macro that it replaced does' },
 };

@@ -47,6 +47,7 @@ export const GROUPS_DUE: ReadonlySet<string> = new Set([
   'condis-call-manager',
   'condis-mcm',
   'condis-miniport',
+  'hardware',
 ]);
 
 /** The issue that brings a group. */
@@ -54,7 +55,6 @@ export const PLANNED_GROUPS: Readonly<Record<string, number>> = {
   filter: 4,
   'legacy-5x': 4,
   'pnp-power': 4,
-  hardware: 4,
 };
 
 /** Exports without a page that real drivers import come with these drivers. */

@@ -10,6 +10,7 @@ export type { FilterOptions } from './filterConfigurations.ts';
 export * from './driverImage.ts';
 export * from './openedDevice.ts';
 export * from './wireDevice.ts';
+export type { DeviceOptions } from './hardware.ts';
 export type { InterfaceAnswer, InterfaceSnapshot } from './interfaces.ts';
 export * from './snapshot.ts';
 export {
@@ -55,6 +56,7 @@ export * from '../ndis/filter/dataCallbacks.ts';
 export * from '../ndis/filter/requestCallbacks.ts';
 export * from '../ndis/oid/callbacks.ts';
 export * from '../ndis/status/callbacks.ts';
+export * from '../ndis/hardware/interruptCallbacks.ts';
 export * from '../trace/index.ts';
 export {
   CaptureWire,

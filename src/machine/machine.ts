@@ -40,6 +40,7 @@ import {
   completeForDrivers,
   createAdapter,
   createNdis,
+  functionOf,
   IF_TYPE_ETHERNET_CSMACD,
   inventoryOf,
   type MiniportAdapter,
@@ -60,6 +61,7 @@ import { DeviceControl, type RemovalOptions } from './deviceControl.ts';
 import type { DriverImage } from './driverImage.ts';
 import { createImports, DATA_TAG, type ImportParts } from './driverImports.ts';
 import { FilterConfigurations, type FilterOptions } from './filterConfigurations.ts';
+import { attachDevice, type DeviceOptions, deviceWire, EPOCH_NANOSECONDS } from './hardware.ts';
 import { type InterfaceAnswer, startInterfaceQuery } from './interfaces.ts';
 import { OpenedDevice } from './openedDevice.ts';
 import { RingHost } from './ring/ringFunctions.ts';
@@ -96,16 +98,15 @@ export interface MachineOptions extends KernelOptions, NdisOptions {
 export interface AdapterOptions {
   /** What people read, `Ethernet 1`; unique in the machine. */
   readonly name: string;
-  /** The wire that the miniport drives. */
+  /** The wire that the miniport drives, or to which its device is connected. */
   readonly wire?: Wire;
+  /** Hardware for the adapter: a teaching device on the bus (docs/teaching-device.md) instead of the bare wire. */
+  readonly device?: DeviceOptions;
   /** Values of the adapter's configuration key, such as `NetworkAddress`. */
   readonly parameters?: Readonly<Record<string, string | number>>;
   /** NetCfgInstanceId, `{GUID}`, of an adapter that was installed; without it one is made. */
   readonly netCfgInstanceId?: string;
 }
-
-/** Unix time at which the clock of a new machine stands, 2025-01-01 00:00 UTC, in nanoseconds. */
-const EPOCH_NANOSECONDS = 1_735_689_600_000_000_000n;
 
 /** Machine time that a step of taking down may take with a live wire: 5 s in units of 100 ns. */
 const TEARDOWN_LIMIT = 50_000_000;
@@ -314,7 +315,12 @@ export class Machine {
     const adapter = createAdapter(this.ndis, miniport, name, options.name, ifType);
     const key = registryOf(this.kernel).create(adapter.configurationKeyPath);
     for (const [value, data] of Object.entries(options.parameters ?? {})) key.set(value, data);
-    if (options.wire !== undefined) this.#attachWire(adapter, options.wire);
+    try {
+      this.#attachHardware(adapter, options);
+    } catch (error) {
+      inventoryOf(this.ndis).removeAdapter(adapter);
+      throw error;
+    }
     return adapter;
   }
 
@@ -343,6 +349,7 @@ export class Machine {
   async surpriseRemoveAdapter(name: string): Promise<void> {
     const adapter = this.#control.adapter(name);
     this.#wires.get(adapter)?.pullOut();
+    functionOf(this.ndis, adapter)?.remove();
     await this.#control.surpriseRemove(name);
     this.#detachWire(adapter);
   }
@@ -497,7 +504,7 @@ export class Machine {
     return takeSnapshot(
       this.ndis,
       this.kernel.drivers,
-      (adapter) => this.#wires.get(adapter)?.wire.name ?? '',
+      (adapter) => (this.#wires.get(adapter)?.wire ?? deviceWire(this.ndis, adapter))?.name ?? '',
     );
   }
 
@@ -566,11 +573,13 @@ export class Machine {
     );
   }
 
-  #attachWire(adapter: MiniportAdapter, wire: Wire): void {
-    const wake = () => this.#loop.wake();
+  #attachHardware(adapter: MiniportAdapter, { wire, device }: AdapterOptions): void {
+    const wake = (): void => this.#loop.wake();
     const signal = () => void signalWake(this.ndis, adapter);
-    this.#wires.set(adapter, new WireDevice(this.kernel, wire, EPOCH_NANOSECONDS, wake, signal));
-    if (wire.properties.live && !this.kernel.clock.live) {
+    if (device !== undefined) attachDevice(this.kernel, this.ndis, adapter, wire, device, wake);
+    else if (wire !== undefined)
+      this.#wires.set(adapter, new WireDevice(this.kernel, wire, EPOCH_NANOSECONDS, wake, signal));
+    if (wire?.properties.live === true && !this.kernel.clock.live) {
       const start = performance.now();
       this.kernel.clock.follow(() => (performance.now() - start) * 10_000);
     }

@@ -37,6 +37,8 @@ export interface Probe {
   /** Looks at each received list besides. */
   readonly look?: (imports: DriverImports, list: Address) => void;
   readonly completed: { status: number; largeSend: number }[];
+  /** What else it does when it is bound. */
+  readonly atBind?: (binding: LowerBinding) => Promise<void>;
 }
 
 /** A protocol that does what the test says. */
@@ -64,6 +66,7 @@ export function probing(probe: Probe) {
               const status = await probe.binding.open(protocol, bind, given);
               probe.lists = OwnLists.create(imports, probe.binding.handle, 1, 8, 66_000);
               await probe.binding.setPacketFilter(0x20);
+              await probe.atBind?.(probe.binding);
               return status;
             },
             UnbindAdapterHandlerEx: async (_unbind: Address, binding: LowerBinding) => {

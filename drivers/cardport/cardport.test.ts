@@ -1,0 +1,4 @@
+import { cardportSuite } from '../../test/support/cardportSuite.ts';
+import { cardport } from './cardport.ts';
+
+cardportSuite('cardport in TypeScript', () => cardport);
