@@ -3,10 +3,11 @@
 import { describe, expect, test } from 'vitest';
 import { echo } from '../drivers/echo/echo.ts';
 import { mux } from '../drivers/mux/mux.ts';
+import { wireport } from '../drivers/wireport/wireport.ts';
 import { wireport51 } from '../drivers/wireport51/wireport51.ts';
 import { type DriverImage, Machine, type MachineOptions, Segment } from '../src/machine/index.ts';
 import { arpRequest, ethernet, icmpEcho, ip, ipv4, mac } from './support/frames.ts';
-import { buildWithMingw, hasMingw, MINIPORT51 } from './support/mingw.ts';
+import { buildWithMingw, hasMingw, INTERMEDIATE51, MINIPORT51 } from './support/mingw.ts';
 import { TestStation } from './support/station.ts';
 
 const OWN_MAC = mac('02:00:00:00:01:00');
@@ -101,5 +102,59 @@ describe.each(miniports)('a 5.1 miniport in %s', (_language, image) => {
       station.received();
     }
     await takeDown(machine);
+  });
+});
+
+const intermediates: [string, () => Image][] = [];
+if (hasMingw) intermediates.push(['C', () => buildWithMingw('pass51', INTERMEDIATE51)]);
+const below: [string, () => Image][] = [
+  ['6.30', () => wireport],
+  ['5.1 TypeScript', () => wireport51],
+];
+if (hasMingw) below.push(['5.1 C', () => buildWithMingw('ringport51', MINIPORT51)]);
+
+describe.each(intermediates)('a 5.1 intermediate driver in %s', (_language, image) => {
+  describe.each(below)('over a miniport of NDIS %s', (_version, port) => {
+    const start = async (options: MachineOptions = {}) => {
+      const made = createMachine({
+        mayBind: (protocol, adapter) => adapter.startsWith('Pass51') === (protocol === 'echo'),
+        ...options,
+      });
+      const { machine, segment } = made;
+      expect(await machine.load('port', port())).toBe(0);
+      expect(await machine.load('pass51', image())).toBe(0);
+      expect(await machine.load('echo', echo)).toBe(0);
+      expect(await machine.addAdapter('port', { name: 'Ethernet', wire: segment.addPort(OWN_MAC) })).toBe(
+        true,
+      );
+      await machine.settle();
+      return made;
+    };
+
+    for (const processors of [1, 2, 4]) {
+      for (const seed of [1, 2]) {
+        test(`passes pings through, ${processors} processors, seed ${seed}`, async () => {
+          const { machine, station } = await start({ processors, seed });
+          expect(machine.snapshot().adapters.map(({ virtual, state }) => [virtual, state])).toEqual([
+            [false, 'Running'],
+            [true, 'Running'],
+          ]);
+          await exchange(machine, station);
+          await takeDown(machine);
+        });
+      }
+    }
+
+    test('is unloaded under traffic, and the adapter below goes on', async () => {
+      const { machine, station } = await start();
+      await exchange(machine, station, 5);
+      station.send(...Array.from({ length: 20 }, (_, i) => ping(i)));
+      expect(await machine.unload('pass51')).toBe(0);
+      await machine.settle();
+      expect(machine.snapshot().adapters.map(({ name, state }) => [name, state])).toEqual([
+        ['Ethernet', 'Running'],
+      ]);
+      await takeDown(machine);
+    });
   });
 });

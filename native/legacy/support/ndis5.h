@@ -1,9 +1,11 @@
 /*
- * ndis5.h: includes the NDIS headers of mingw-w64 as they are for drivers of NDIS 4.0 to 5.1, around three faults of
- * these headers (mingw-w64 10):
+ * ndis5.h: includes the NDIS headers of mingw-w64 as they are for drivers of NDIS 4.0 to 5.1, around the faults of
+ * these headers (mingw-w64 10), and completes them:
  *   - ntddndis.h and ndis.h both define NDIS_REQUEST_TYPE. That of ntddndis.h gets other names here.
  *   - wdm.h uses SYSTEM_POWER_STATE_CONTEXT before Windows Vista and declares it from then on.
  *   - the declaration of NdisMWanIndicateReceiveComplete lacks a comma.
+ *   - the macros NdisSetPacketFlags and NdisMTransferDataComplete do not compile.
+ *   - NdisIMNotifyPnPEvent is not declared.
  * Define NDIS_MINIPORT_DRIVER and NDIS51_MINIPORT, or NDIS51 for a protocol, before.
  */
 #pragma once
@@ -52,3 +54,13 @@ struct _SYSTEM_POWER_STATE_CONTEXT_BEFORE_VISTA {
 #define NdisMWanIndicateReceiveComplete(Parameters) NdisMWanIndicateReceiveComplete(NDIS_HANDLE, NDIS_HANDLE)
 #include <ndis.h>
 #undef NdisMWanIndicateReceiveComplete
+
+#undef NdisSetPacketFlags
+#define NdisSetPacketFlags(Packet, Bits) ((Packet)->Private.Flags |= (Bits))
+
+#undef NdisMTransferDataComplete
+#define NdisMTransferDataComplete(MiniportAdapterHandle, Packet, Status, BytesTransferred)                             \
+    ((*((PNDIS_MINIPORT_BLOCK)(MiniportAdapterHandle))->TDCompleteHandler)(                                            \
+        MiniportAdapterHandle, Packet, Status, BytesTransferred))
+
+NDISAPI NDIS_STATUS NTAPI NdisIMNotifyPnPEvent(NDIS_HANDLE MiniportHandle, PNET_PNP_EVENT NetPnPEvent);
