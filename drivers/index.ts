@@ -7,5 +7,7 @@ export { echo51 } from './echo51/echo51.ts';
 export { mux } from './mux/mux.ts';
 export { sniff } from './sniff/sniff.ts';
 export { passthrough } from './passthrough/passthrough.ts';
+export { monitor } from './monitor/monitor.ts';
+export { vlan } from './vlan/vlan.ts';
 export { traffic } from './traffic/traffic.ts';
 export { cardport } from './cardport/cardport.ts';

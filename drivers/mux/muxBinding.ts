@@ -25,7 +25,7 @@ import { OwnLists } from '../support/ownLists.ts';
 import type { ForwardedRequest } from './oids.ts';
 import { ShellLists } from './shellLists.ts';
 import { VirtualMiniport } from './virtualMiniport.ts';
-import { VLAN_TAG } from './vlanTag.ts';
+import { VLAN_TAG } from '../support/vlanTag.ts';
 
 /** `MuxB` as a pool tag. */
 const TAG = 0x4278754d;

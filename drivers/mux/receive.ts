@@ -18,7 +18,7 @@ import {
 import { gatherFrame } from '../support/frameBytes.ts';
 import type { MuxBinding } from './muxBinding.ts';
 import type { VirtualMiniport } from './virtualMiniport.ts';
-import { frameByte, VLAN_TAG } from './vlanTag.ts';
+import { frameByte, VLAN_TAG } from '../support/vlanTag.ts';
 
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;

@@ -20,7 +20,7 @@ import {
 } from '../../src/machine/index.ts';
 import type { MuxBinding } from './muxBinding.ts';
 import { CONTEXT_SIZE, type VirtualMiniport } from './virtualMiniport.ts';
-import { insertTag, removeTag } from './vlanTag.ts';
+import { insertTag, removeTag } from '../support/vlanTag.ts';
 
 /** `MuxC` as a pool tag. */
 const TAG = 0x4378754d;

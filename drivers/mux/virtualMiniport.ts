@@ -32,7 +32,7 @@ import {
 } from '../../src/machine/index.ts';
 import type { MuxBinding } from './muxBinding.ts';
 import { SUPPORTED_OIDS } from './oids.ts';
-import { VLAN_TAG } from './vlanTag.ts';
+import { VLAN_TAG } from '../support/vlanTag.ts';
 
 const ETHERNET_HEADER = 14;
 /** IF_TYPE_ETHERNET_CSMACD of the interface MIB. */

@@ -1,0 +1,174 @@
+/**
+ * vlan: a modifying filter driver that makes an adapter a port of one VLAN. What goes down gets its tag, in the frame;
+ * what comes up with that tag, in the frame or in the information of the list, loses it; the frames of other VLANs and
+ * untagged ones go back to the miniport driver. Senders that name another VLAN get their lists back with
+ * NDIS_STATUS_INVALID_PACKET. Parameters: `VlanId` (1 to 4094, default 1), `Priority` (0 to 7, of frames that name none).
+ * Implements "Modifying Send and Receive Data in Filter Modules" (network) and IEEE 802.1Q.
+ */
+
+import {
+  type Address,
+  type DriverImports,
+  defineDriver,
+  NDIS_FILTER_ATTRIBUTES_REVISION_1,
+  NDIS_FILTER_CHARACTERISTICS_REVISION_2,
+  NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES,
+  NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
+  NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL,
+  NDIS_RECEIVE_FLAGS_RESOURCES,
+  NDIS_RETURN_FLAGS_DISPATCH_LEVEL,
+  NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL,
+  NDIS_SEND_FLAGS_DISPATCH_LEVEL,
+  NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1,
+  NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_2,
+  type NDIS_STATUS_INDICATION,
+  NDIS_STATUS_SUCCESS,
+  NET_BUFFER_LIST,
+} from '../../src/machine/index.ts';
+import { DriverParameters } from '../support/parameters.ts';
+import { VlanLists } from './vlanLists.ts';
+
+const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
+const NBL_STATUS = NET_BUFFER_LIST.offset.Status;
+
+/** A module: its FilterModuleContext. */
+interface VlanModule {
+  readonly handle: Address;
+}
+
+/** A chain of lists that is being made. */
+class Chain {
+  readonly #next: Int32Array;
+  first: Address = 0;
+  #last: Address = 0;
+  count = 0;
+
+  constructor(next: Int32Array) {
+    this.#next = next;
+  }
+
+  add(list: Address): void {
+    this.#next[(list + NBL_NEXT) >> 2] = 0;
+    if (this.#last === 0) this.first = list;
+    else this.#next[(this.#last + NBL_NEXT) >> 2] = list;
+    this.#last = list;
+    this.count++;
+  }
+}
+
+/** The driver. */
+export const vlan = defineDriver((imports: DriverImports) => {
+  const { ndis } = imports;
+  const filter = imports.cell();
+  return {
+    async DriverEntry(DriverObject, RegistryPath) {
+      const parameters = await DriverParameters.read(imports, RegistryPath, ['VlanId', 'Priority']);
+      const vlanId = parameters.number('VlanId', 1, 1, 4094);
+      const lists = new VlanLists(imports, vlanId, parameters.number('Priority', 0, 0, 7));
+      DriverObject.DriverUnload = () => ndis.NdisFDeregisterFilterDriver(filter.value);
+      return ndis.NdisFRegisterFilterDriver(
+        DriverObject,
+        null,
+        { ...characteristics(imports, parameters.serviceName), ...dataHandlers(imports, lists) },
+        filter,
+      );
+    },
+  };
+});
+
+function dataHandlers({ ndis, memory }: DriverImports, vlans: VlanLists) {
+  const { i32, u32 } = memory;
+
+  /** Lends each list to the drivers above and undoes what was done to it: they are the miniport driver's again then. */
+  const lend = (module: VlanModule, lists: Address, port: number, flags: number): void => {
+    let next: Address;
+    for (let list = lists; list !== 0; list = next) {
+      next = i32[(list + NBL_NEXT) >> 2];
+      if (!vlans.untag(list)) continue;
+      i32[(list + NBL_NEXT) >> 2] = 0;
+      ndis.NdisFIndicateReceiveNetBufferLists(module.handle, list, port, 1, flags);
+      vlans.restore(list);
+      i32[(list + NBL_NEXT) >> 2] = next;
+    }
+  };
+
+  return {
+    SendNetBufferListsHandler: (module: VlanModule, lists: Address, port: number, flags: number) => {
+      const [good, refused] = [new Chain(i32), new Chain(i32)];
+      let next: Address;
+      for (let list = lists; list !== 0; list = next) {
+        next = i32[(list + NBL_NEXT) >> 2];
+        const status = vlans.tag(list);
+        if (status !== NDIS_STATUS_SUCCESS) u32[(list + NBL_STATUS) >> 2] = status;
+        (status === NDIS_STATUS_SUCCESS ? good : refused).add(list);
+      }
+      if (refused.count > 0) {
+        const atDispatch = (flags & NDIS_SEND_FLAGS_DISPATCH_LEVEL) !== 0;
+        const completion = atDispatch ? NDIS_SEND_COMPLETE_FLAGS_DISPATCH_LEVEL : 0;
+        ndis.NdisFSendNetBufferListsComplete(module.handle, refused.first, completion);
+      }
+      if (good.count > 0) ndis.NdisFSendNetBufferLists(module.handle, good.first, port, flags);
+    },
+    SendNetBufferListsCompleteHandler: (module: VlanModule, lists: Address, flags: number) => {
+      for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) vlans.restore(list);
+      ndis.NdisFSendNetBufferListsComplete(module.handle, lists, flags);
+    },
+    ReceiveNetBufferListsHandler: (
+      module: VlanModule,
+      lists: Address,
+      port: number,
+      _count: number,
+      flags: number,
+    ) => {
+      if ((flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0) return lend(module, lists, port, flags);
+      const [own, others] = [new Chain(i32), new Chain(i32)];
+      let next: Address;
+      for (let list = lists; list !== 0; list = next) {
+        next = i32[(list + NBL_NEXT) >> 2];
+        (vlans.untag(list) ? own : others).add(list);
+      }
+      if (others.count > 0) {
+        const atDispatch = (flags & NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL) !== 0;
+        const returned = atDispatch ? NDIS_RETURN_FLAGS_DISPATCH_LEVEL : 0;
+        ndis.NdisFReturnNetBufferLists(module.handle, others.first, returned);
+      }
+      if (own.count > 0)
+        ndis.NdisFIndicateReceiveNetBufferLists(module.handle, own.first, port, own.count, flags);
+    },
+    ReturnNetBufferListsHandler: (module: VlanModule, lists: Address, flags: number) => {
+      for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) vlans.restore(list);
+      ndis.NdisFReturnNetBufferLists(module.handle, lists, flags);
+    },
+  };
+}
+
+function characteristics({ ndis }: DriverImports, ServiceName: string) {
+  return {
+    Header: {
+      Type: NDIS_OBJECT_TYPE_FILTER_DRIVER_CHARACTERISTICS,
+      Revision: NDIS_FILTER_CHARACTERISTICS_REVISION_2,
+      Size: NDIS_SIZEOF_FILTER_DRIVER_CHARACTERISTICS_REVISION_2,
+    },
+    MajorNdisVersion: 6,
+    MinorNdisVersion: 30,
+    MajorDriverVersion: 1,
+    FriendlyName: 'ndisbox VLAN filter',
+    UniqueName: '{A9E4B3C2-6F0D-4D0B-9E61-3B6C1D2F7A03}',
+    ServiceName,
+    AttachHandler: (handle: Address) =>
+      ndis.NdisFSetAttributes(handle, { handle } satisfies VlanModule, {
+        Header: {
+          Type: NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES,
+          Revision: NDIS_FILTER_ATTRIBUTES_REVISION_1,
+          Size: NDIS_SIZEOF_FILTER_ATTRIBUTES_REVISION_1,
+        },
+      }),
+    DetachHandler: () => {},
+    // It passes everything on at once, so there is nothing to wait for.
+    PauseHandler: () => NDIS_STATUS_SUCCESS,
+    RestartHandler: () => NDIS_STATUS_SUCCESS,
+    // Who has receive handlers has to have this one.
+    StatusHandler: (module: VlanModule, indication: NDIS_STATUS_INDICATION) =>
+      ndis.NdisFIndicateStatus(module.handle, indication),
+  };
+}
