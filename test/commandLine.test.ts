@@ -120,6 +120,16 @@ describe('ndisbox run', { timeout: 60_000 }, () => {
     for (const { framesIn } of wires) expect(framesIn).toBeGreaterThan(150);
   });
 
+  it('answers through the filter drivers of examples/filters.json, in VLAN 10 alone', async () => {
+    const stack = repositoryFile('examples/filters.json');
+    const { exitCode, stdout } = await folder.run('run', stack, '--json');
+    expect(exitCode).toBe(0);
+    // The summary is what the command wrote.
+    const { findings, wires } = JSON.parse(stdout) as { findings: object[]; wires: { framesOut: number }[] };
+    expect(findings).toEqual([]);
+    expect(wires[0].framesOut).toBe(21);
+  });
+
   it.each([
     ['a driver that throws', "throw new Error('oh no');", 4, /STOP: 0x[0-9a-f]+ .*oh no/is],
     [

@@ -22,10 +22,10 @@ import {
 } from '../../src/machine/index.ts';
 import { LowerBinding } from '../support/lowerBinding.ts';
 import { OwnLists } from '../support/ownLists.ts';
+import { VLAN_TAG } from '../support/vlanTag.ts';
 import type { ForwardedRequest } from './oids.ts';
 import { ShellLists } from './shellLists.ts';
 import { VirtualMiniport } from './virtualMiniport.ts';
-import { VLAN_TAG } from '../support/vlanTag.ts';
 
 /** `MuxB` as a pool tag. */
 const TAG = 0x4278754d;

@@ -16,9 +16,9 @@ import {
   NET_BUFFER_LIST,
 } from '../../src/machine/index.ts';
 import { gatherFrame } from '../support/frameBytes.ts';
+import { frameByte, VLAN_TAG } from '../support/vlanTag.ts';
 import type { MuxBinding } from './muxBinding.ts';
 import type { VirtualMiniport } from './virtualMiniport.ts';
-import { frameByte, VLAN_TAG } from '../support/vlanTag.ts';
 
 const NBL_NEXT = NET_BUFFER_LIST.offset.Next;
 const NBL_FIRST_NET_BUFFER = NET_BUFFER_LIST.offset.FirstNetBuffer;

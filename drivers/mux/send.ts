@@ -18,9 +18,9 @@ import {
   NET_BUFFER_LIST,
   NET_BUFFER_LIST_CONTEXT,
 } from '../../src/machine/index.ts';
+import { insertTag, removeTag } from '../support/vlanTag.ts';
 import type { MuxBinding } from './muxBinding.ts';
 import { CONTEXT_SIZE, type VirtualMiniport } from './virtualMiniport.ts';
-import { insertTag, removeTag } from '../support/vlanTag.ts';
 
 /** `MuxC` as a pool tag. */
 const TAG = 0x4378754d;

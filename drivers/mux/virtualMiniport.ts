@@ -30,9 +30,9 @@ import {
   NET_IF_CONNECTION_DEDICATED,
   NET_IF_DIRECTION_SENDRECEIVE,
 } from '../../src/machine/index.ts';
+import { VLAN_TAG } from '../support/vlanTag.ts';
 import type { MuxBinding } from './muxBinding.ts';
 import { SUPPORTED_OIDS } from './oids.ts';
-import { VLAN_TAG } from '../support/vlanTag.ts';
 
 const ETHERNET_HEADER = 14;
 /** IF_TYPE_ETHERNET_CSMACD of the interface MIB. */

@@ -53,7 +53,10 @@ export class VlanLists {
     const { u32 } = this.#imports.memory;
     const before = u32[(list + NBL_VLAN) >> 2];
     const vlan = vlanOf(before);
-    if ((vlan !== 0 && vlan !== this.#vlanId) || this.#buffers(list).some((buffer) => this.#tagIn(buffer) !== null))
+    if (
+      (vlan !== 0 && vlan !== this.#vlanId) ||
+      this.#buffers(list).some((buffer) => this.#tagIn(buffer) !== null)
+    )
       return NDIS_STATUS_INVALID_PACKET;
     const tci = ((priorityOf(before) || this.#priority) << 13) | this.#vlanId;
     if (!this.#remember(list, INSERTED, before, tci)) return NDIS_STATUS_RESOURCES;
