@@ -5,9 +5,7 @@
 
 import type { Address, KernelMemory } from '../../../memory/index.ts';
 import { type NdisLibrary, perNdis } from '../../library.ts';
-import { storePointer } from '../../netBuffer/mdl.ts';
-import { NetBufferListPool } from '../../netBuffer/netBufferListPool.ts';
-import { BLOCK_TRANSLATED, NBL_PACKET, NBL_SOURCE_HANDLE, NBL_STATE } from '../../netBuffer/offsets.ts';
+import { BLOCK_TRANSLATED, NBL_PACKET, NBL_STATE } from '../../netBuffer/offsets.ts';
 import {
   PACKET_HEAD,
   PACKET_LIST,
@@ -19,31 +17,21 @@ import {
 } from '../packet/offsets.ts';
 import { packetLength } from '../packet/packetAccess.ts';
 import { receiveInformationToList, sendInformationToList } from './information.ts';
-
-/** `NDxl` */
-const LIST_TAG = 0x6c78_444e;
+import { ListBlocks } from './listBlocks.ts';
 
 export class ListShells {
   readonly memory: KernelMemory;
-  readonly #pool: NetBufferListPool;
+  readonly #blocks: ListBlocks;
 
   constructor(ndis: NdisLibrary) {
     this.memory = ndis.memory;
-    this.#pool = new NetBufferListPool(ndis.kernel, {
-      driver: null,
-      tag: LIST_TAG,
-      dataSize: 0,
-      verify: false,
-      protocolId: 0,
-      withNetBuffer: true,
-      contextSize: 0,
-    });
-    ndis.register(this.#pool);
+    this.#blocks = new ListBlocks(ndis.kernel);
+    ndis.register(this.#blocks);
   }
 
   /** Lists that are not given back. */
   get outstanding(): number {
-    return this.#pool.outstanding;
+    return this.#blocks.outstanding;
   }
 
   /** The packet that a list stands for, 0 for any other list. */
@@ -81,21 +69,17 @@ export class ListShells {
   free(list: Address): Address {
     const { i32 } = this.memory;
     const packet = i32[(list + NBL_PACKET) >> 2];
-    i32[(list + NBL_PACKET) >> 2] = 0;
-    this.#pool.free(list);
-    if (packet !== 0 && i32[(packet + PACKET_STATE) >> 2] === PACKET_STATE_LENT) {
-      i32[(packet + PACKET_STATE) >> 2] = PACKET_STATE_ALLOCATED;
-    }
+    this.#blocks.free(list);
+    const state = (packet + PACKET_STATE) >> 2;
+    if (packet !== 0 && i32[state] === PACKET_STATE_LENT) i32[state] = PACKET_STATE_ALLOCATED;
     return packet;
   }
 
   #make(packet: Address, source: Address): Address {
     const { i32 } = this.memory;
     const length = packetLength(this.memory, packet);
-    const list = this.#pool.allocate(BLOCK_TRANSLATED, 0, 0, i32[(packet + PACKET_HEAD) >> 2], 0, length);
+    const list = this.#blocks.allocate(packet, source, i32[(packet + PACKET_HEAD) >> 2], length);
     if (list === 0) return 0;
-    i32[(list + NBL_PACKET) >> 2] = packet;
-    storePointer(i32, list + NBL_SOURCE_HANDLE, source);
     // A packet that the library made keeps its own list: it is passed on, and goes back twice.
     const state = (packet + PACKET_STATE) >> 2;
     if (i32[state] !== PACKET_STATE_SHELL) {
