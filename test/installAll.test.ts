@@ -99,6 +99,13 @@ describe.each([
       reason: 'ndis5',
     });
     expect(bindings).toContainEqual({
+      upper: 'passthrough',
+      lower: 'Ethernet 1',
+      kind: 'filter',
+      bound: true,
+      reason: 'ethernet',
+    });
+    expect(bindings).toContainEqual({
       upper: 'echo',
       lower: 'the virtual miniports of mux',
       kind: 'protocol',

@@ -56,6 +56,7 @@ export async function startSystem(
     importRegFile(registry, files.get(`registry/${name}`) ?? new Uint8Array());
   configureNdis(machine);
   const starter = new Starter(machine, system, options);
+  starter.announceAdapters();
   const { order, skipped } = loadOrder(machine.kernel);
   for (const service of order) if (service.start === 'boot') await starter.start(service);
   await starter.startDevices();
@@ -90,11 +91,24 @@ class Starter {
     return this.#load(service.name, service.imagePath);
   }
 
-  /** The devices in the order in which they were installed, with the drivers they need. */
-  async startDevices(): Promise<void> {
+  /** Adapters are there before their drivers, which for NDIS 5 initialize them while they register. */
+  announceAdapters(): void {
     for (const component of listComponents(this.#system)) {
-      if (component.className === 'Net' && component.device !== null) await this.#startAdapter(component);
+      const { className, device, service, guid } = component;
+      if (className !== 'Net' || device === null) continue;
+      const wire = this.#options.wireOf(device.instanceId);
+      this.#machine.announceAdapter(service, {
+        name: device.name,
+        netCfgInstanceId: guid,
+        ...(wire === undefined ? {} : { wire }),
+      });
+      this.#adapters.push(component);
     }
+  }
+
+  /** The drivers of the devices, in the order in which these were installed. */
+  async startDevices(): Promise<void> {
+    for (const { service } of this.#adapters) await this.#loadNamed(service);
     for (const service of this.#systemDrivers()) await this.#loadNamed(service);
   }
 
@@ -104,20 +118,6 @@ class Starter {
       if (className === 'Net') continue;
       for (const service of coServices) await this.#loadNamed(service);
     }
-  }
-
-  async #startAdapter(component: NetworkComponent): Promise<void> {
-    const { device, service, guid } = component;
-    if (device === null || !(await this.#loadNamed(service))) return;
-    const wire = this.#options.wireOf(device.instanceId);
-    await this.#machine.addAdapter(service, {
-      name: device.name,
-      netCfgInstanceId: guid,
-      ...(wire === undefined ? {} : { wire }),
-    });
-    this.#adapters.push(component);
-    await this.#machine.settle();
-    this.#options.step?.();
   }
 
   /** Tells which adapters do not run now that every driver is there: some wait for a mandatory filter. */

@@ -62,7 +62,7 @@ export function createDevice(
   request: DeviceRequest,
 ): NewDevice {
   const hardwareId = request.hardwareId ?? (model.hardwareId || model.compatibleIds[0]);
-  const name = request.name === undefined ? freeName(system) : checkName(system, request.name);
+  const name = nameOf(system, className, model, request.name);
   const { key: hardwareKey, number } = numberedKey(system, `Enum\\${deviceRoot(hardwareId, className)}`);
   const instanceId = `${deviceRoot(hardwareId, className)}\\${number}`;
   const software = numberedKey(system, instanceRoot(className));
@@ -95,6 +95,17 @@ function deviceRoot(hardwareId: string, className: ClassName): string {
     );
   }
   return names.map((name) => name.toUpperCase()).join('\\');
+}
+
+/** What people call the device: the name of a connection, or for other devices what its model is called. */
+function nameOf(
+  system: InstalledSystem,
+  className: ClassName,
+  model: DriverModel,
+  asked: string | undefined,
+): string {
+  if (asked !== undefined) return checkName(system, asked);
+  return className === 'Net' ? freeName(system) : model.description;
 }
 
 function connectionNames(system: InstalledSystem): Set<string> {

@@ -4,7 +4,7 @@
  * (windows-driver-docs-pr/install).
  */
 
-import { REG_MULTI_SZ } from '../../kernel/index.ts';
+import { NdisboxError, REG_MULTI_SZ } from '../../kernel/index.ts';
 import { InfDocument } from '../inf/document.ts';
 import { FILE_REPOSITORY, foldPath, INF_DIRECTORY, imagePathOf, pathOfImage } from '../package/paths.ts';
 import { readRegistryEntries } from '../package/registryEntries.ts';
@@ -235,7 +235,7 @@ function forgetBindings(system: InstalledSystem, removed: NetworkComponent): voi
   }
 }
 
-/** Carries out DelReg and DelFiles of [DDInstall.Remove], which software components may have. */
+/** Carries out DelReg of [DDInstall.Remove], which software components may have. */
 function runRemoveSection(system: InstalledSystem, component: NetworkComponent, report: InstallReport): void {
   const file = system.files.get(`${INF_DIRECTORY}\\${component.infPath}`);
   if (file === null) return;
@@ -243,8 +243,14 @@ function runRemoveSection(system: InstalledSystem, component: NetworkComponent, 
   const name = textOf(component.key, 'InfSection') + textOf(component.key, 'InfSectionExt');
   const section = document.section(name);
   if (section === null) return;
-  const parts = partsOf(document, section, 'Remove', () => null);
-  const entries = readRegistryEntries('DelReg', linesOf(parts, 'DelReg'));
-  for (const key of applyRegistry(system, entries, component.key.path))
-    report.keys.push({ what: key, why: 'DelReg of the Remove section' });
+  try {
+    const parts = partsOf(document, section, 'Remove', () => null);
+    const entries = readRegistryEntries('DelReg', linesOf(parts, 'DelReg'));
+    for (const key of applyRegistry(system, entries, component.key.path))
+      report.keys.push({ what: key, why: 'DelReg of the Remove section' });
+  } catch (error) {
+    // What cannot be cleaned up must not keep the driver installed.
+    if (!(error instanceof NdisboxError)) throw error;
+    report.notes.push(`the Remove section was not carried out: ${error.message}`);
+  }
 }

@@ -154,7 +154,7 @@ function parseValue(lines: readonly string[], number: number, path: string, ansi
     path,
     name,
     type,
-    data: narrow ? utf16Bytes(String.fromCharCode(...bytes)) : bytes,
+    data: narrow ? widened(bytes) : bytes,
   };
 }
 
@@ -181,8 +181,18 @@ function parseHex(lines: readonly string[], number: number, offset: number): Uin
   return Uint8Array.from(bytes);
 }
 
+/** Each byte as one character of UTF-16. */
+function widened(bytes: Uint8Array): Uint8Array {
+  const wide = new Uint8Array(bytes.length * 2);
+  for (let index = 0; index < bytes.length; index++) wide[index * 2] = bytes[index];
+  return wide;
+}
+
+/** What stands behind a backslash for a character that would end its line or the text. */
+const ESCAPED: Readonly<Record<string, string>> = { n: '\n', r: '\r', '0': '\0' };
+
 function unescape(text: string): string {
-  return text.replace(/\\(.)/g, '$1');
+  return text.replace(/\\(.)/g, (_, character: string) => ESCAPED[character] ?? character);
 }
 
 /** Reads a file and applies it; nothing is changed where the text cannot be read. */
@@ -225,8 +235,8 @@ function exportValue(name: string, type: number, data: Uint8Array): string {
     return `${left}dword:${value.toString(16).padStart(8, '0')}`;
   }
   const text = type === REG_SZ && data.length % 2 === 0 ? utf16Text(data) : '';
-  // Only a text that ends with its one zero and holds no line break survives as a text.
-  if (text.endsWith('\0') && /^[^\0\r\n]*$/.test(text.slice(0, -1)))
+  // Only a text that ends with its one zero and holds no line break and no half character survives as a text.
+  if (text.endsWith('\0') && /^[^\0\r\n\p{Cs}]*$/u.test(text.slice(0, -1)))
     return `${left}"${escape(text.slice(0, -1))}"`;
   const kind = type === REG_BINARY ? 'hex:' : `hex(${type.toString(16)}):`;
   return left + kind + wrapped(data);
@@ -241,5 +251,9 @@ function wrapped(data: Uint8Array): string {
 }
 
 function escape(text: string): string {
-  return text.replace(/[\\"]/g, '\\$&');
+  return text
+    .replace(/[\\"]/g, '\\$&')
+    .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
+    .replaceAll('\0', '\\0');
 }

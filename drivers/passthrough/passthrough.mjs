@@ -1,0 +1,2 @@
+// The image that passthrough.inf installs: the driver of the package itself.
+export { passthrough as default } from 'ndisbox/drivers';
