@@ -11,6 +11,9 @@ export const DEFAULT_LANGUAGE = 0x0409;
 /** Bits of a language id that hold the primary language. */
 const PRIMARY_LANGUAGE = 0x3ff;
 
+/** Characters that all replacements of one file may give: strings that are used again and again make small files large. */
+const EXPANSION_LIMIT = 0x400_0000;
+
 /** Gives the directory of a dirid, or null where it has none. */
 export type DirectoryOf = (dirid: number) => string | null;
 
@@ -19,6 +22,8 @@ export class InfStrings {
   readonly #file: string;
   readonly #values = new Map<string, string>();
   readonly #warnings: InfWarnings;
+  /** Characters that replacements gave so far. */
+  #expanded = 0;
   /** Keys that were told missing once. */
   readonly #missing = new Set<string>();
 
@@ -57,7 +62,7 @@ export class InfStrings {
   /**
    * The text of a value with its strings put in: `%key%` by the string, `%12%` by a directory, `%%` by `%`. What a
    * string itself contains is not looked at again. A key that is not defined stays as it is, with a warning.
-   * @throws InfError INF_FIELD_TOO_LONG, INF_DIRID
+   * @throws InfError INF_FIELD_TOO_LONG, INF_TOO_LARGE, INF_DIRID
    */
   expand(field: InfField, directoryOf: DirectoryOf | null = null): string {
     const { text } = field;
@@ -71,6 +76,14 @@ export class InfStrings {
       return value;
     });
     if (result.length > LONGEST_FIELD) throw tooLong(place);
+    this.#expanded += result.length;
+    if (this.#expanded > EXPANSION_LIMIT) {
+      throw new InfError(
+        'INF_TOO_LARGE',
+        place,
+        `with its strings put in the file has more than ${EXPANSION_LIMIT} characters.`,
+      );
+    }
     return result;
   }
 

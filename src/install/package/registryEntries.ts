@@ -30,6 +30,9 @@ const KEY_32BIT = 0x4000;
 const TYPE_MASK = 0xffff_0000 | BINVALUETYPE;
 const MULTI_SZ_DELSTRING = 0x0001_8002;
 
+/** Entries of one directive, however often it names a section. */
+const ENTRY_LIMIT = 50_000;
+
 /** Where an entry begins: HKR is the key of what is installed. */
 export type RegistryRoot = 'HKR' | 'HKLM' | 'HKCR' | 'HKCU' | 'HKU';
 const ROOTS: readonly RegistryRoot[] = ['HKR', 'HKLM', 'HKCR', 'HKCU', 'HKU'];
@@ -70,9 +73,16 @@ export function readRegistryEntries(
   lines: readonly PartLine[],
 ): RegistryEntry[] {
   const read = directive === 'AddReg' ? readAdd : directive === 'DelReg' ? readDelete : readBits;
-  return namedSections(lines).flatMap(({ document, section }) =>
-    section.lines.map((line) => read(document, line)),
-  );
+  const entries: RegistryEntry[] = [];
+  for (const { document, section } of namedSections(lines)) {
+    for (const line of section.lines) {
+      if (entries.length === ENTRY_LIMIT) {
+        throw document.error('INF_TOO_MANY', line, `${directive} has more than ${ENTRY_LIMIT} entries.`);
+      }
+      entries.push(read(document, line));
+    }
+  }
+  return entries;
 }
 
 /** Root and subkey; the other values begin at 2. */
