@@ -38,12 +38,16 @@ describe('files made to break a parser', () => {
     ['a deep key', `[HKEY_LOCAL_MACHINE${'\\a'.repeat(500_000)}]`],
     ['brackets', '['.repeat(1_000_000)],
     ['keys', '[HKEY_LOCAL_MACHINE\\a]\r\n'.repeat(100_000)],
-  ])('%s', (_name, body) => {
-    for (const header of [HEADER, 'REGEDIT4\r\n']) {
-      failure(header + KEY + body);
-      failure(header + KEY + body.replace('hex:', 'hex(7):'));
-    }
-  }, 60_000);
+  ])(
+    '%s',
+    (_name, body) => {
+      for (const header of [HEADER, 'REGEDIT4\r\n']) {
+        failure(header + KEY + body);
+        failure(header + KEY + body.replace('hex:', 'hex(7):'));
+      }
+    },
+    60_000,
+  );
 
   test('limits of the registry are errors with a code when a file is imported', () => {
     const code = (body: string): string => {
@@ -60,14 +64,38 @@ describe('files made to break a parser', () => {
     expect(code(`${KEY}"${'n'.repeat(16_384)}"="x"`)).toBe('REGISTRY_LIMIT');
     expect(code(`${KEY}"n"="${'x'.repeat(600_000)}"`)).toBe('REGISTRY_LIMIT');
     expect(code('[-HKEY_LOCAL_MACHINE]')).toBe('REGISTRY_LIMIT');
-    expect(code(Array.from({ length: 80 }, (_, i) => `${KEY}"n${i}"="${'x'.repeat(500_000)}"\r\n`).join(''))).toBe('REGISTRY_FULL');
+    expect(
+      code(Array.from({ length: 80 }, (_, i) => `${KEY}"n${i}"="${'x'.repeat(500_000)}"\r\n`).join('')),
+    ).toBe('REGISTRY_FULL');
   }, 60_000);
 });
 
 describe('whatever the file is', () => {
   const pieces = fc.array(
     fc.oneof(
-      fc.constantFrom('[', ']', '[-', '"', '"a"=', '@=', '=', '\\', '\\\r\n', '\r\n', 'hex:', 'hex(7):', 'hex(', 'dword:', '0', 'ff,', '-', ';', 'HKLM\\', 'HKEY_LOCAL_MACHINE\\Software', '\0'),
+      fc.constantFrom(
+        '[',
+        ']',
+        '[-',
+        '"',
+        '"a"=',
+        '@=',
+        '=',
+        '\\',
+        '\\\r\n',
+        '\r\n',
+        'hex:',
+        'hex(7):',
+        'hex(',
+        'dword:',
+        '0',
+        'ff,',
+        '-',
+        ';',
+        'HKLM\\',
+        'HKEY_LOCAL_MACHINE\\Software',
+        '\0',
+      ),
       fc.string({ maxLength: 6 }),
     ),
     { maxLength: 40 },
@@ -83,7 +111,10 @@ describe('whatever the file is', () => {
   });
 
   test('random bytes too', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void failure(bytes)), { numRuns: 2000 });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void failure(bytes)),
+      { numRuns: 2000 },
+    );
   });
 
   test('what is exported comes back, whatever names and values are', () => {
@@ -93,7 +124,11 @@ describe('whatever the file is', () => {
     );
     // The names of keys have no way to hold a line break in such a file.
     const keyName = name.filter((text) => !/[\\\r\n]/.test(text));
-    const value = fc.tuple(name, fc.constantFrom(0, 1, 2, 3, 4, 5, 7, 11, 0x38), fc.uint8Array({ maxLength: 40 }));
+    const value = fc.tuple(
+      name,
+      fc.constantFrom(0, 1, 2, 3, 4, 5, 7, 11, 0x38),
+      fc.uint8Array({ maxLength: 40 }),
+    );
     fc.assert(
       fc.property(keyName, fc.array(value, { maxLength: 6 }), (key, values) => {
         const registry = new Registry(() => 0);
@@ -113,6 +148,8 @@ describe('whatever the file is', () => {
 function dump(key: RegistryKey): unknown {
   return {
     values: [...key.values.values()].map(({ name, type, data }) => [name, type, [...data]]),
-    keys: [...key.subkeys.values()].filter(({ target }) => target === null).map((child) => [child.name, dump(child)]),
+    keys: [...key.subkeys.values()]
+      .filter(({ target }) => target === null)
+      .map((child) => [child.name, dump(child)]),
   };
 }
