@@ -53,6 +53,8 @@ export function belongs(ndis: NdisLibrary, filter: FilterDriver, adapter: Minipo
 
 /** The stack as configured, from the bottom up. */
 export function configuredStack(ndis: NdisLibrary, adapter: MiniportAdapter): Slot[] {
+  // NetEventInhibitBindsAbove keeps filters away too.
+  if (adapter.bindingsHeldBy.has('inhibited')) return [];
   const inventory = inventoryOf(ndis);
   if (inventory.filters.size === 0) return [];
   const filters = [...inventory.filters].filter((filter) => belongs(ndis, filter, adapter));
@@ -119,6 +121,7 @@ function topOver(adapter: MiniportAdapter, module: FilterModule): FilterModule {
 
 /** The name of a mandatory filter that the stack lacks, or null where it is complete. */
 export function missingMandatoryFilter(ndis: NdisLibrary, adapter: MiniportAdapter): string | null {
+  if (adapter.bindingsHeldBy.has('inhibited')) return null;
   const inventory = inventoryOf(ndis);
   for (const slot of configuredStack(ndis, adapter)) {
     if (!inventory.filterConfiguration(slot.filter).mandatory) continue;

@@ -7,6 +7,7 @@
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
 import { createEvent } from '../events.ts';
+import { queueFilterChanges } from '../filter/queue.ts';
 import {
   NDIS_PAUSE_NDIS_INTERNAL,
   NDIS_STATUS_SUCCESS,
@@ -43,6 +44,7 @@ export function allowBindings(
   reason: 'inhibited' | 'default port',
 ): void {
   if (!adapter.bindingsHeldBy.delete(reason) || adapter.bindingsHeldBy.size > 0) return;
+  queueFilterChanges(ndis, [adapter], false);
   for (const protocol of inventoryOf(ndis).protocols) queueBindings(ndis, protocol, [adapter], false);
 }
 
@@ -82,7 +84,7 @@ export const changeStack = procedure<NdisLibrary, { readonly adapter: Address; r
         case NetEventInhibitBindsAbove:
           holdBindings(adapter, 'inhibited');
           if (adapter.initializing) break;
-          return step.run('over', unbindAbove, ndis, { adapter: locals.adapter, settled: false });
+          return step.run('unbound', unbindAbove, ndis, { adapter: locals.adapter, settled: false });
         case NetEventAllowBindsAbove:
           allowBindings(ndis, adapter, 'inhibited');
           break;
@@ -100,6 +102,12 @@ export const changeStack = procedure<NdisLibrary, { readonly adapter: Address; r
           break;
       }
       return step.done(NDIS_STATUS_SUCCESS);
+    },
+    unbound: (ndis, locals, step) => {
+      const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
+      if (adapter === null) return step.done(NDIS_STATUS_SUCCESS);
+      const events = queueFilterChanges(ndis, [adapter], true);
+      return step.run('over', waitForOperations, ndis, { events, index: 0 });
     },
     over: (_ndis, _locals, step) => step.done(NDIS_STATUS_SUCCESS),
   },

@@ -12,8 +12,10 @@ import {
   NdisDevicePnPEventSurpriseRemoved,
   NET_DEVICE_PNP_EVENT,
   NET_PNP_EVENT_NOTIFICATION,
+  NetEventAllowBindsAbove,
   NetEventBindsComplete,
   NetEventFilterPreDetach,
+  NetEventInhibitBindsAbove,
   NetEventPause,
   NetEventQueryPower,
   NetEventRestart,
@@ -152,4 +154,25 @@ describe('FilterDevicePnPEventNotify (nc-ndis-filter_device_pnp_event_notify)', 
     expect([...x.order, ...lines]).toEqual([]);
     expect(x.s.t.findings()).toEqual(['BAD_HANDLE upper']);
   });
+});
+
+test('NetEventInhibitBindsAbove detaches the modules until NetEventAllowBindsAbove (netpnp/ns-netpnp-_net_pnp_event)', async () => {
+  const { x } = await listening();
+  const send = (code: number) => {
+    const address = bytesAt(x.s.t.kernel, NET_PNP_EVENT_NOTIFICATION.size);
+    const view = NET_PNP_EVENT_NOTIFICATION.at(x.s.t.memory, address);
+    Object.assign(view.Header, { Type: 0x80, Revision: 2, Size: NET_PNP_EVENT_NOTIFICATION.size });
+    view.NetPnPEvent.NetEvent = code;
+    return x.s.t.run(() => x.s.m.driver.ndis.NdisMNetPnPEvent(x.s.m.adapters[0], address));
+  };
+  expect(await send(NetEventInhibitBindsAbove)).toBe(NDIS_STATUS_SUCCESS);
+  expect([x.s.adapter.filters, x.s.adapter.bindings]).toEqual([[], []]);
+  expect(await send(NetEventAllowBindsAbove)).toBe(NDIS_STATUS_SUCCESS);
+  await x.s.t.runAll();
+  expect(x.s.adapter.filters.map((module) => [module.filter.name, module.state])).toEqual([
+    ['upper', 'Running'],
+    ['lower', 'Running'],
+  ]);
+  expect(x.s.adapter.bindings).toHaveLength(1);
+  expect(x.s.t.findings()).toEqual([]);
 });
