@@ -158,14 +158,7 @@ export function loopBack(ndis: NdisLibrary, adapter: MiniportAdapter, lists: Add
   const { i32 } = ndis.memory;
   const { receivers } = adapter;
   const checkSender = (flags & NDIS_SEND_FLAGS_CHECK_FOR_LOOPBACK) !== 0;
-  // The most frequent case: only the sender itself receives.
-  if (
-    receivers.length === 1 &&
-    !checkSender &&
-    adapter.filters.length === 0 &&
-    receivers[0].handle === i32[(lists + NBL_SOURCE_HANDLE) >> 2]
-  )
-    return;
+  if (!checkSender && receivers.length === 1 && allFrom(ndis, adapter, lists, receivers[0].handle)) return;
   const throughModules = adapter.bottomReceive !== null || adapter.topReturn !== null;
   for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
     const source = i32[(list + NBL_SOURCE_HANDLE) >> 2];
@@ -179,6 +172,15 @@ export function loopBack(ndis: NdisLibrary, adapter: MiniportAdapter, lists: Add
         queueFrames(ndis, adapter, binding, list, sender);
     }
   }
+}
+
+/** Whether every list was sent by `source`, the most frequent case: without modules one chain has one sender. */
+function allFrom(ndis: NdisLibrary, adapter: MiniportAdapter, lists: Address, source: Address): boolean {
+  const { i32 } = ndis.memory;
+  if (adapter.topSend === null) return i32[(lists + NBL_SOURCE_HANDLE) >> 2] === source;
+  let list: Address = lists;
+  while (list !== 0 && i32[(list + NBL_SOURCE_HANDLE) >> 2] === source) list = i32[(list + NBL_NEXT) >> 2];
+  return list === 0;
 }
 
 /** Whether a binding wants a frame, or the module that sent it asks for it. */
