@@ -5,6 +5,7 @@
 
 import { type Driver, declareFunction, type Handle } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { countOf } from '../dataPath/chains.ts';
 import { receiveInto, receiveIntoBindings } from '../dataPath/receives.ts';
 import { returnInto } from '../dataPath/returns.ts';
 import { NDIS_RECEIVE_FLAGS_RESOURCES } from '../generated/constants/index.ts';
@@ -121,11 +122,10 @@ export const NdisFReturnNetBufferLists = declareFunction('ndis', {
         return;
       }
       let count = 0;
-      let own = 0;
-      for (let list: Address = NetBufferLists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
-        count++;
-        if (i32[(list + NBL_SOURCE_HANDLE) >> 2] === NdisFilterHandle) own++;
-      }
+      for (let list: Address = NetBufferLists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) count++;
+      // More than it holds, or while lists of its own are out: only then a list may be its own.
+      const looked = module.receivesOutstanding > 0 || count > module.receivesHeld;
+      const own = looked ? countOf(ndis, NetBufferLists, NdisFilterHandle) : 0;
       const lists = own === 0 ? NetBufferLists : takeOut(ndis, module, NetBufferLists, call);
       count -= own;
       if (lists === 0) return;

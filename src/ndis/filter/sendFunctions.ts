@@ -6,6 +6,7 @@
 
 import { type Driver, declareFunction, type Handle } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { countOf } from '../dataPath/chains.ts';
 import { cancelSends } from '../dataPath/send.ts';
 import { completeInto, refuseModuleSend, sendInto, sendToMiniport } from '../dataPath/sends.ts';
 import type { NdisLibrary } from '../library.ts';
@@ -95,11 +96,10 @@ export const NdisFSendNetBufferListsComplete = declareFunction('ndis', {
         return;
       }
       let count = 0;
-      let own = 0;
-      for (let list: Address = NetBufferList; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) {
-        count++;
-        if (i32[(list + NBL_SOURCE_HANDLE) >> 2] === NdisFilterHandle) own++;
-      }
+      for (let list: Address = NetBufferList; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) count++;
+      // More than it holds, or while lists of its own are out: only then a list may be its own.
+      const looked = module.sendsOutstanding > 0 || count > module.sendsHeld;
+      const own = looked ? countOf(ndis, NetBufferList, NdisFilterHandle) : 0;
       const lists = own === 0 ? NetBufferList : takeOut(ndis, module, NetBufferList, call);
       count -= own;
       if (lists === 0) return;
