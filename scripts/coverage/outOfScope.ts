@@ -48,11 +48,11 @@ export const GROUPS_DUE: ReadonlySet<string> = new Set([
   'condis-mcm',
   'condis-miniport',
   'hardware',
+  'filter',
 ]);
 
 /** The issue that brings a group. */
 export const PLANNED_GROUPS: Readonly<Record<string, number>> = {
-  filter: 4,
   'legacy-5x': 4,
   'pnp-power': 4,
 };

@@ -287,13 +287,11 @@ export class Machine {
   async addAdapter(driverName: string, options: AdapterOptions): Promise<boolean> {
     const miniport = this.#miniportOf(driverName);
     const inventory = inventoryOf(this.ndis);
-    for (const other of inventory.adapters) {
-      if (other.instanceName === options.name) {
-        throw new NdisboxError(
-          'DUPLICATE_ADAPTER',
-          `there is an adapter "${options.name}"; give each a name of its own`,
-        );
-      }
+    if (inventory.adaptersByInstanceName.has(options.name)) {
+      throw new NdisboxError(
+        'DUPLICATE_ADAPTER',
+        `there is an adapter "${options.name}"; give each a name of its own`,
+      );
     }
     const adapter = this.#createAdapter(miniport, options);
     queueOperation(this.ndis, adapter, { kind: 'initialize', event: 0 });

@@ -20,6 +20,8 @@ export class Inventory {
   readonly #ndis: NdisLibrary;
   /** Adapters by their device name in capitals. */
   readonly adaptersByName = new Map<string, MiniportAdapter>();
+  /** Adapters by what people read; of several with one name the first. */
+  readonly adaptersByInstanceName = new Map<string, MiniportAdapter>();
   /** Whether the configuration lets a protocol bind to an adapter. The machine sets it; by default all may. */
   mayBind: (protocol: ProtocolDriver, adapter: MiniportAdapter) => boolean = () => true;
   /** How the registry configures a filter driver. The machine sets it; by default modifying and optional. */
@@ -46,6 +48,8 @@ export class Inventory {
   addAdapter(adapter: MiniportAdapter): void {
     this.adapters.add(adapter);
     this.adaptersByName.set(adapter.deviceName.toUpperCase(), adapter);
+    if (!this.adaptersByInstanceName.has(adapter.instanceName))
+      this.adaptersByInstanceName.set(adapter.instanceName, adapter);
     adapter.miniport.adapters.add(adapter);
   }
 
@@ -54,6 +58,8 @@ export class Inventory {
     interfacesOf(this.#ndis).remove(adapter.ifIndex);
     this.adapters.delete(adapter);
     this.adaptersByName.delete(adapter.deviceName.toUpperCase());
+    if (this.adaptersByInstanceName.get(adapter.instanceName) === adapter)
+      this.adaptersByInstanceName.delete(adapter.instanceName);
     adapter.miniport.adapters.delete(adapter);
   }
 
