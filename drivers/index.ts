@@ -2,6 +2,7 @@
 
 export { wireport } from './wireport/wireport.ts';
 export { wireport51 } from './wireport51/wireport51.ts';
+export { pass51 } from './pass51/pass51.ts';
 export { echo } from './echo/echo.ts';
 export { echo51 } from './echo51/echo51.ts';
 export { mux } from './mux/mux.ts';

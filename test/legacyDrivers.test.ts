@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { echo } from '../drivers/echo/echo.ts';
 import { mux } from '../drivers/mux/mux.ts';
+import { pass51 } from '../drivers/pass51/pass51.ts';
 import { wireport } from '../drivers/wireport/wireport.ts';
 import { wireport51 } from '../drivers/wireport51/wireport51.ts';
 import { type DriverImage, Machine, type MachineOptions, Segment } from '../src/machine/index.ts';
@@ -105,7 +106,7 @@ describe.each(miniports)('a 5.1 miniport in %s', (_language, image) => {
   });
 });
 
-const intermediates: [string, () => Image][] = [];
+const intermediates: [string, () => Image][] = [['TypeScript', () => pass51]];
 if (hasMingw) intermediates.push(['C', () => buildWithMingw('pass51', INTERMEDIATE51)]);
 const below: [string, () => Image][] = [
   ['6.30', () => wireport],
