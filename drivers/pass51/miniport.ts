@@ -78,7 +78,8 @@ function passOn(type: number) {
     query.Oid = oid;
     query.InformationBuffer = buffer;
     query.InformationBufferLength = length;
-    ndis.NdisRequest(binding.cells.status, binding.handle.value, binding.request);
+    // NDIS calls this at DISPATCH_LEVEL, where NdisRequest never gives a promise.
+    void ndis.NdisRequest(binding.cells.status, binding.handle.value, binding.request);
     const { status } = binding;
     if (status !== NDIS_STATUS_PENDING) takeCounts(binding);
     return status;
