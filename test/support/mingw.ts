@@ -92,3 +92,5 @@ export function buildWithMingw(name: string, defines: readonly string[]): Uint8A
 export const MINIPORT51 = ['NDIS_MINIPORT_DRIVER=1', 'NDIS51_MINIPORT=1', 'NDIS_WDM=1'];
 /** What an intermediate driver for NDIS 5.1 defines. */
 export const INTERMEDIATE51 = [...MINIPORT51, 'NDIS51=1'];
+/** What a protocol driver for NDIS 5.1 defines. */
+export const PROTOCOL51 = ['NDIS51=1', 'NDIS_WDM=1'];
