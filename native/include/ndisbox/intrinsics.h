@@ -211,3 +211,21 @@ FORCEINLINE void __movsq(unsigned long long *to, const unsigned long long *from,
 #define WRITE_PORT_UCHAR(port, value) __outbyte((USHORT)(ULONG_PTR)(port), (value))
 #define WRITE_PORT_USHORT(port, value) __outword((USHORT)(ULONG_PTR)(port), (value))
 #define WRITE_PORT_ULONG(port, value) __outdword((USHORT)(ULONG_PTR)(port), (value))
+FORCEINLINE VOID READ_PORT_BUFFER_UCHAR(PUCHAR Port, PUCHAR Buffer, ULONG Count) {
+  while (Count-- > 0) *Buffer++ = __inbyte((USHORT)(ULONG_PTR)Port);
+}
+FORCEINLINE VOID WRITE_PORT_BUFFER_UCHAR(PUCHAR Port, PUCHAR Buffer, ULONG Count) {
+  while (Count-- > 0) __outbyte((USHORT)(ULONG_PTR)Port, *Buffer++);
+}
+FORCEINLINE VOID READ_PORT_BUFFER_USHORT(PUSHORT Port, PUSHORT Buffer, ULONG Count) {
+  while (Count-- > 0) *Buffer++ = __inword((USHORT)(ULONG_PTR)Port);
+}
+FORCEINLINE VOID WRITE_PORT_BUFFER_USHORT(PUSHORT Port, PUSHORT Buffer, ULONG Count) {
+  while (Count-- > 0) __outword((USHORT)(ULONG_PTR)Port, *Buffer++);
+}
+FORCEINLINE VOID READ_PORT_BUFFER_ULONG(PULONG Port, PULONG Buffer, ULONG Count) {
+  while (Count-- > 0) *Buffer++ = __indword((USHORT)(ULONG_PTR)Port);
+}
+FORCEINLINE VOID WRITE_PORT_BUFFER_ULONG(PULONG Port, PULONG Buffer, ULONG Count) {
+  while (Count-- > 0) __outdword((USHORT)(ULONG_PTR)Port, *Buffer++);
+}

@@ -102,6 +102,22 @@
 #define NdisRawWritePortUchar(Port, Data) WRITE_PORT_UCHAR((Port), (UCHAR)(Data))
 #define NdisRawWritePortUshort(Port, Data) WRITE_PORT_USHORT((Port), (USHORT)(Data))
 #define NdisRawWritePortUlong(Port, Data) WRITE_PORT_ULONG((Port), (ULONG)(Data))
+#define NdisRawReadPortBufferUchar(Port, Buffer, Length) \
+  READ_PORT_BUFFER_UCHAR((PUCHAR)(ULONG_PTR)(Port), (PUCHAR)(Buffer), (Length))
+#define NdisRawWritePortBufferUchar(Port, Buffer, Length) \
+  WRITE_PORT_BUFFER_UCHAR((PUCHAR)(ULONG_PTR)(Port), (PUCHAR)(Buffer), (Length))
+#define NdisRawReadPortBufferUshort(Port, Buffer, Length) \
+  READ_PORT_BUFFER_USHORT((PUSHORT)(ULONG_PTR)(Port), (PUSHORT)(Buffer), (Length))
+#define NdisRawWritePortBufferUshort(Port, Buffer, Length) \
+  WRITE_PORT_BUFFER_USHORT((PUSHORT)(ULONG_PTR)(Port), (PUSHORT)(Buffer), (Length))
+#define NdisRawReadPortBufferUlong(Port, Buffer, Length) \
+  READ_PORT_BUFFER_ULONG((PULONG)(ULONG_PTR)(Port), (PULONG)(Buffer), (Length))
+#define NdisRawWritePortBufferUlong(Port, Buffer, Length) \
+  WRITE_PORT_BUFFER_ULONG((PULONG)(ULONG_PTR)(Port), (PULONG)(Buffer), (Length))
+#define NdisMSetupDmaTransfer(_S, _H, _B, _O, _L, _M_) \
+  NdisSetupDmaTransfer((_S), (PNDIS_HANDLE)(_H), (_B), (_O), (_L), (_M_))
+#define NdisMCompleteDmaTransfer(_S, _H, _B, _O, _L, _M_) \
+  NdisCompleteDmaTransfer((_S), (PNDIS_HANDLE)(_H), (_B), (_O), (_L), (_M_))
 #define NdisReadRegisterUchar(Register, Data) (*(Data) = READ_REGISTER_UCHAR(Register))
 #define NdisReadRegisterUshort(Register, Data) (*(Data) = READ_REGISTER_USHORT(Register))
 #define NdisReadRegisterUlong(Register, Data) (*(Data) = READ_REGISTER_ULONG(Register))

@@ -10,7 +10,6 @@
 #include "functions/filter.h"
 #include "functions/hardware.h"
 #include "functions/intermediate.h"
-#include "functions/legacy5x.h"
 #include "functions/memory.h"
 #include "functions/miniport.h"
 #include "functions/netBuffer.h"

@@ -1016,7 +1016,6 @@ typedef ULONG SERVICETYPE, *PSERVICETYPE;
 typedef ULONG SPI_TYPE, *PSPI_TYPE;
 typedef ULONG WWAN_STATUS, *PWWAN_STATUS;
 typedef USHORT WWAN_TLV_TYPE, *PWWAN_TLV_TYPE;
-typedef PVOID NDIS_PROC; /* not in the facts */
 typedef VOID (*NDIS_PD_POST_AND_DRAIN_BUFFER_LIST_EX_HANDLER)(VOID); /* signature is not in the facts */
 typedef PVOID NDIS_PD_COUNTER_HANDLE; /* not in the facts */
 typedef VOID (*NDIS_PD_ACQUIRE_RECEIVE_QUEUES_HANDLER)(VOID); /* signature is not in the facts */
@@ -1086,9 +1085,14 @@ typedef VOID (*NDK_FN_CREATE_CONNECTOR)(VOID); /* signature is not in the facts 
 typedef VOID (*NDK_FN_CREATE_LISTENER)(VOID); /* signature is not in the facts */
 typedef VOID (*NDK_FN_BUILD_LAM)(VOID); /* signature is not in the facts */
 typedef VOID (*NDK_FN_RELEASE_LAM)(VOID); /* signature is not in the facts */
-typedef VOID (*W_ISR_HANDLER)(VOID); /* signature is not in the facts */
-typedef VOID (*W_HANDLE_INTERRUPT_HANDLER)(VOID); /* signature is not in the facts */
+typedef struct _NDIS_PACKET *PNDIS_PACKET;
+typedef struct _NDIS_REQUEST *PNDIS_REQUEST;
+typedef PNDIS_PACKET *PPNDIS_PACKET;
 typedef struct _NDIS_SWITCH_NET_BUFFER_LIST_CONTEXT_TYPE *PNDIS_SWITCH_NET_BUFFER_LIST_CONTEXT_TYPE;
 typedef PVOID NDIS_PD_FILTER_HANDLE; /* not in the facts */
 typedef struct _NDIS_OFFLOAD_BLOCK_LIST *PNDIS_OFFLOAD_BLOCK_LIST;
+typedef struct _FDDI_FILTER *PFDDI_FILTER;
+typedef struct _NDIS_PACKET_STACK *PNDIS_PACKET_STACK;
+typedef struct _NDIS_MINIPORT_CHARACTERISTICS *PNDIS_MINIPORT_CHARACTERISTICS;
 typedef struct _NDIS_MINIPORT_DRIVER_WDI_CHARACTERISTICS NDIS_MINIPORT_DRIVER_WDI_CHARACTERISTICS;
+typedef struct _NDIS_PROTOCOL_CHARACTERISTICS *PNDIS_PROTOCOL_CHARACTERISTICS;
