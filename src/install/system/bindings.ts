@@ -30,12 +30,16 @@ export function bindingPaths(components: readonly NetworkComponent[]): BindingPa
   const paths: BindingPath[] = [];
   for (const upper of components) {
     if (upper.className === 'Net') continue;
+    const disabled = disabledBindings(upper);
     for (const lower of lowers)
-      paths.push(upper.filter === null ? protocolPath(upper, lower) : filterPath(upper, lower));
+      paths.push(
+        upper.filter === null ? protocolPath(upper, lower, disabled) : filterPath(upper, lower, disabled),
+      );
     for (const lower of components) {
       if (lower.className === 'Net' || lower === upper || upper.filter !== null || lower.filter !== null)
         continue;
-      if (common(upper.lowerRange, lower.upperRange).length > 0) paths.push(protocolPath(upper, lower));
+      if (common(upper.lowerRange, lower.upperRange).length > 0)
+        paths.push(protocolPath(upper, lower, disabled));
     }
   }
   return paths;
@@ -45,7 +49,11 @@ function common(a: readonly string[], b: readonly string[]): string[] {
   return a.filter((name) => b.includes(name) && !NO_EDGE.has(name));
 }
 
-function protocolPath(upper: NetworkComponent, lower: NetworkComponent): BindingPath {
+function protocolPath(
+  upper: NetworkComponent,
+  lower: NetworkComponent,
+  disabled: readonly string[],
+): BindingPath {
   const path = { upper, lower, kind: 'protocol' as const };
   if (upper.service !== '' && upper.service.toLowerCase() === lower.service.toLowerCase())
     return {
@@ -64,12 +72,15 @@ function protocolPath(upper: NetworkComponent, lower: NetworkComponent): Binding
       reason: `no common interface: LowerRange of ${componentLabel(upper)} is ${wants}, UpperRange of ${componentLabel(lower)} is ${offers}`,
     };
   }
-  if (isDisabled(disabledBindings(upper), lower))
-    return { ...path, bound: false, reason: 'it was unbound by hand' };
+  if (isDisabled(disabled, lower)) return { ...path, bound: false, reason: 'it was unbound by hand' };
   return { ...path, bound: true, reason: shared.join(', ') };
 }
 
-function filterPath(upper: NetworkComponent, lower: NetworkComponent): BindingPath {
+function filterPath(
+  upper: NetworkComponent,
+  lower: NetworkComponent,
+  disabled: readonly string[],
+): BindingPath {
   const path = { upper, lower, kind: 'filter' as const };
   if (lower.lowerRange.includes('nolower'))
     return {
@@ -86,8 +97,7 @@ function filterPath(upper: NetworkComponent, lower: NetworkComponent): BindingPa
       reason: `no common medium: FilterMediaTypes of ${componentLabel(upper)} is ${wanted.join(', ') || 'nothing'}, LowerRange of ${componentLabel(lower)} is ${lower.lowerRange.join(', ') || 'nothing'}`,
     };
   }
-  if (isDisabled(disabledBindings(upper), lower))
-    return { ...path, bound: false, reason: 'it was unbound by hand' };
+  if (isDisabled(disabled, lower)) return { ...path, bound: false, reason: 'it was unbound by hand' };
   return { ...path, bound: true, reason: shared.join(', ') };
 }
 
@@ -131,15 +141,30 @@ export function filterOrder(filters: readonly NetworkComponent[]): NetworkCompon
 export function updateBindings(system: InstalledSystem): BindingPath[] {
   const components = listComponents(system);
   const paths = bindingPaths(components);
+  const above = new Map<NetworkComponent, BindingPath[]>();
+  const below = new Map<NetworkComponent, NetworkComponent[]>();
+  for (const path of paths) {
+    if (!path.bound) continue;
+    listIn(above, path.lower).push(path);
+    listIn(below, path.upper).push(path.lower);
+  }
   for (const component of components) {
-    if (component.className === 'Net') writeAdapterLinkage(component, paths);
-    else writeProtocolLinkage(system, component, paths);
+    if (component.className === 'Net') writeAdapterLinkage(component, above.get(component) ?? []);
+    else writeProtocolLinkage(system, component, below.get(component) ?? []);
   }
   return paths;
 }
 
-function writeAdapterLinkage(adapter: NetworkComponent, paths: readonly BindingPath[]): void {
-  const above = paths.filter((path) => path.lower === adapter && path.bound);
+/** The list of a component in a map, made where it has none. */
+function listIn<T>(map: Map<NetworkComponent, T[]>, component: NetworkComponent): T[] {
+  const known = map.get(component);
+  if (known !== undefined) return known;
+  const list: T[] = [];
+  map.set(component, list);
+  return list;
+}
+
+function writeAdapterLinkage(adapter: NetworkComponent, above: readonly BindingPath[]): void {
   const filters = filterOrder(above.filter(({ kind }) => kind === 'filter').map(({ upper }) => upper));
   const linkage = adapter.key.create('Linkage');
   setTexts(linkage, 'RootDevice', [adapter.guid]);
@@ -159,10 +184,9 @@ function writeAdapterLinkage(adapter: NetworkComponent, paths: readonly BindingP
 function writeProtocolLinkage(
   system: InstalledSystem,
   component: NetworkComponent,
-  paths: readonly BindingPath[],
+  below: readonly NetworkComponent[],
 ): void {
   if (component.service === '' || component.filter !== null) return;
-  const below = paths.filter((path) => path.upper === component && path.bound).map(({ lower }) => lower);
   const linkage = system.registry.create(`${SERVICES_KEY}\\${component.service}\\Linkage`);
   setTexts(linkage, 'Bind', below.map(deviceName));
   setTexts(

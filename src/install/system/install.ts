@@ -20,7 +20,7 @@ import {
   createSoftwareInstance,
   type DeviceRequest,
   describeInstance,
-  nextOrder,
+  InstanceNames,
   writeConnection,
 } from './instanceKeys.ts';
 import { InstallReport } from './report.ts';
@@ -52,6 +52,7 @@ interface Installation {
   readonly system: InstalledSystem;
   readonly source: PackageSource;
   readonly report: InstallReport;
+  readonly names: InstanceNames;
   /** Instance keys that were made. */
   readonly made: string[];
 }
@@ -68,7 +69,13 @@ export function installPackage(
 ): InstallReport {
   const staged = stagePackage(system, source, infName);
   const report = new InstallReport(`${infName} (${staged.oemName}), class ${staged.version.className}`);
-  const installation: Installation = { system, source, report, made: [] };
+  const installation: Installation = {
+    system,
+    source,
+    report,
+    names: new InstanceNames(system),
+    made: [],
+  };
   reportStaged(staged, report);
   if (staged.models.length === 0) installPrimitive(installation, staged);
   else installModel(installation, staged, request);
@@ -186,8 +193,8 @@ function installDevice(
   const { system, report } = installation;
   const { className } = staged.version;
   const target = targetOf(installation, staged, model);
-  const order = nextOrder(system);
-  const device = createDevice(system, model, className, request);
+  const order = installation.names.nextOrder();
+  const device = createDevice(system, installation.names, model, className, request);
   const key = device.softwareKey;
   describeInstance(key, className === 'System' ? 'Net' : className, {
     ...commonValues(staged, model, target),
@@ -232,8 +239,8 @@ function installSoftware(installation: Installation, staged: StagedPackage, mode
   const common = commonValues(staged, model, target);
   refuseSecond(system, common.ComponentId, className);
   const guid = guidOf(target, system, common.ComponentId);
-  const order = nextOrder(system);
-  const key = createSoftwareInstance(system, className, guid);
+  const order = installation.names.nextOrder();
+  const key = createSoftwareInstance(system, installation.names, className, guid);
   describeInstance(key, className, { ...common, InstallOrder: order });
   runInstallSection({ ...target, key, hardwareKey: null });
   installation.made.push(key.path);
@@ -311,8 +318,8 @@ function installVirtualMiniport(installation: Installation, staged: StagedPackag
   const model = staged.models[0];
   const target = targetOf(installation, staged, model);
   const common = commonValues(staged, model, target);
-  const order = nextOrder(system);
-  const key = createSoftwareInstance(system, 'Net', '');
+  const order = installation.names.nextOrder();
+  const key = createSoftwareInstance(system, installation.names, 'Net', '');
   describeInstance(key, 'Net', {
     ...common,
     NetCfgInstanceId: system.guid(`virtual miniport|${common.ComponentId}`),

@@ -11,26 +11,72 @@ import type { InstalledSystem } from './installedSystem.ts';
 /** Instances of one class, and devices of one id. */
 const INSTANCE_LIMIT = 10_000;
 
-/** A new key with the next free number below a root: `0000`. */
-function numberedKey(
-  system: InstalledSystem,
-  root: string,
-): { readonly key: HostKey; readonly number: string } {
-  const used = new Set((system.find(root)?.keys() ?? []).map((name) => name.toUpperCase()));
-  for (let index = 0; index < INSTANCE_LIMIT; index++) {
-    const number = String(index).padStart(4, '0');
-    if (!used.has(number)) return { key: system.control(`${root}\\${number}`), number };
+/**
+ * What new instances must not take from those that are there. Made once for one installation, which may bring many
+ * devices: looking through all of them for each would take the square of their number.
+ */
+export class InstanceNames {
+  readonly #system: InstalledSystem;
+  readonly #connections = new Set<string>();
+  /** Where the search for a free number goes on, by key. */
+  readonly #nextNumbers = new Map<string, number>();
+  #order = 0;
+  #nextConnection = 1;
+
+  constructor(system: InstalledSystem) {
+    this.#system = system;
+    for (const { order, device } of listComponents(system)) {
+      this.#order = Math.max(this.#order, order);
+      if (device !== null) this.#connections.add(device.name.toUpperCase());
+    }
   }
-  throw new InstallError(
-    'INSTALL_LIMIT',
-    `there are ${INSTANCE_LIMIT} keys below ${root}; uninstall something.`,
-  );
+
+  /** A number larger than that of every component that is installed. */
+  nextOrder(): number {
+    return ++this.#order;
+  }
+
+  /** A new key with the next free number below a root: `0000`. @throws InstallError INSTALL_LIMIT */
+  numberedKey(root: string): { readonly key: HostKey; readonly number: string } {
+    const key = this.#system.control(root);
+    for (let index = this.#nextNumbers.get(root) ?? 0; index < INSTANCE_LIMIT; index++) {
+      const number = String(index).padStart(4, '0');
+      if (key.open(number) !== null) continue;
+      this.#nextNumbers.set(root, index + 1);
+      return { key: key.create(number), number };
+    }
+    throw new InstallError(
+      'INSTALL_LIMIT',
+      `there are ${INSTANCE_LIMIT} keys below ${root}; uninstall something.`,
+    );
+  }
+
+  /** A name for a connection: the one asked for, or a free one. @throws InstallError INSTALL_NAME, INSTALL_EXISTS */
+  connection(asked: string | undefined): string {
+    const name = asked ?? this.#freeConnection();
+    if (name === '' || name.length > NAME_LIMIT || /[\\\p{Cc}]/u.test(name)) {
+      throw new InstallError(
+        'INSTALL_NAME',
+        `"${name.slice(0, 60)}" is no name of an adapter; give 1 to ${NAME_LIMIT} characters without backslashes.`,
+      );
+    }
+    if (this.#connections.has(name.toUpperCase()))
+      throw new InstallError('INSTALL_EXISTS', `there is an adapter "${name}"; give another name.`);
+    this.#connections.add(name.toUpperCase());
+    return name;
+  }
+
+  #freeConnection(): string {
+    for (;;) {
+      const number = this.#nextConnection++;
+      const name = number === 1 ? 'Ethernet' : `Ethernet ${number}`;
+      if (!this.#connections.has(name.toUpperCase())) return name;
+    }
+  }
 }
 
-/** A number larger than that of every component that is installed. */
-export function nextOrder(system: InstalledSystem): number {
-  return listComponents(system).reduce((highest, { order }) => Math.max(highest, order), 0) + 1;
-}
+/** Characters of a connection's name. */
+const NAME_LIMIT = 200;
 
 /** A device as it is asked for. */
 export interface DeviceRequest {
@@ -57,15 +103,18 @@ export interface NewDevice {
  */
 export function createDevice(
   system: InstalledSystem,
+  names: InstanceNames,
   model: DriverModel,
   className: ClassName,
   request: DeviceRequest,
 ): NewDevice {
   const hardwareId = request.hardwareId ?? (model.hardwareId || model.compatibleIds[0]);
-  const name = nameOf(system, className, model, request.name);
-  const { key: hardwareKey, number } = numberedKey(system, `Enum\\${deviceRoot(hardwareId, className)}`);
+  // Other devices are called what their model is called.
+  const ordinary = className === 'Net' || request.name !== undefined;
+  const name = ordinary ? names.connection(request.name) : model.description;
+  const { key: hardwareKey, number } = names.numberedKey(`Enum\\${deviceRoot(hardwareId, className)}`);
   const instanceId = `${deviceRoot(hardwareId, className)}\\${number}`;
-  const software = numberedKey(system, instanceRoot(className));
+  const software = names.numberedKey(instanceRoot(className));
   hardwareKey
     .set('ClassGUID', CLASS_GUIDS[className])
     .set('HardwareID', [hardwareId], REG_MULTI_SZ)
@@ -97,49 +146,14 @@ function deviceRoot(hardwareId: string, className: ClassName): string {
   return names.map((name) => name.toUpperCase()).join('\\');
 }
 
-/** What people call the device: the name of a connection, or for other devices what its model is called. */
-function nameOf(
-  system: InstalledSystem,
-  className: ClassName,
-  model: DriverModel,
-  asked: string | undefined,
-): string {
-  if (asked !== undefined) return checkName(system, asked);
-  return className === 'Net' ? freeName(system) : model.description;
-}
-
-function connectionNames(system: InstalledSystem): Set<string> {
-  return new Set(
-    listComponents(system).flatMap(({ device }) => (device === null ? [] : [device.name.toUpperCase()])),
-  );
-}
-
-function freeName(system: InstalledSystem): string {
-  const used = connectionNames(system);
-  for (let number = 1; ; number++) {
-    const name = number === 1 ? 'Ethernet' : `Ethernet ${number}`;
-    if (!used.has(name.toUpperCase())) return name;
-  }
-}
-
-/** Characters of a connection's name. */
-const NAME_LIMIT = 200;
-
-function checkName(system: InstalledSystem, name: string): string {
-  if (name === '' || name.length > NAME_LIMIT || /[\\\p{Cc}]/u.test(name)) {
-    throw new InstallError(
-      'INSTALL_NAME',
-      `"${name.slice(0, 60)}" is no name of an adapter; give 1 to ${NAME_LIMIT} characters without backslashes.`,
-    );
-  }
-  if (connectionNames(system).has(name.toUpperCase()))
-    throw new InstallError('INSTALL_EXISTS', `there is an adapter "${name}"; give another name.`);
-  return name;
-}
-
 /** A new instance key of a software component, or of virtual miniports that their driver makes. */
-export function createSoftwareInstance(system: InstalledSystem, className: ClassName, guid: string): HostKey {
-  if (className === 'Net') return numberedKey(system, instanceRoot('Net')).key;
+export function createSoftwareInstance(
+  system: InstalledSystem,
+  names: InstanceNames,
+  className: ClassName,
+  guid: string,
+): HostKey {
+  if (className === 'Net') return names.numberedKey(instanceRoot('Net')).key;
   return system.control(`${instanceRoot(className)}\\${guid}`);
 }
 
