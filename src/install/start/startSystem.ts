@@ -15,7 +15,7 @@ import {
 import type { DriverImage, Machine, Wire } from '../../machine/index.ts';
 import { pathOfImage } from '../package/paths.ts';
 import { CLASS_GUIDS } from '../package/version.ts';
-import { listComponents, type NetworkComponent, numberOf, textOf } from '../system/components.ts';
+import { type ComponentDevice, listComponents, type NetworkComponent, numberOf, textOf } from '../system/components.ts';
 import { CONTROL_SET, HIVES, type InstalledSystem, SERVICES_KEY } from '../system/installedSystem.ts';
 import type { SystemFile } from '../system/systemFiles.ts';
 import { configureNdis } from './configureNdis.ts';
@@ -101,6 +101,7 @@ class Starter {
         name: device.name,
         netCfgInstanceId: guid,
         ...(wire === undefined ? {} : { wire }),
+        ...hardwareOf(this.#system, device),
       });
       this.#adapters.push(component);
     }
@@ -171,4 +172,19 @@ class Starter {
     this.#done.set(folded, true);
     return true;
   }
+}
+
+/** The id that the teaching device reports on its bus (docs/teaching-device.md). */
+const TEACHING_DEVICE = /^PCI\\VEN_6E64&DEV_0001(?:&|$)/i;
+/** Where the INF file of a PCI device says whether its driver takes message-signaled interrupts. */
+const MESSAGE_SIGNALED = 'Interrupt Management\\MessageSignaledInterruptProperties';
+
+/** What is put on the bus for a device: a teaching device for its id, nothing for others. */
+function hardwareOf(
+  system: InstalledSystem,
+  { instanceId, hardwareIds }: ComponentDevice,
+): { readonly device?: { readonly interrupts?: 'line' } } {
+  if (!hardwareIds.some((id) => TEACHING_DEVICE.test(id))) return {};
+  const key = system.find(`Enum\\${instanceId}\\${MESSAGE_SIGNALED}`);
+  return { device: numberOf(key, 'MSISupported', 1) === 0 ? { interrupts: 'line' } : {} };
 }
