@@ -15,7 +15,13 @@ import {
 import type { DriverImage, Machine, Wire } from '../../machine/index.ts';
 import { pathOfImage } from '../package/paths.ts';
 import { CLASS_GUIDS } from '../package/version.ts';
-import { type ComponentDevice, listComponents, type NetworkComponent, numberOf, textOf } from '../system/components.ts';
+import {
+  type ComponentDevice,
+  listComponents,
+  type NetworkComponent,
+  numberOf,
+  textOf,
+} from '../system/components.ts';
 import { CONTROL_SET, HIVES, type InstalledSystem, SERVICES_KEY } from '../system/installedSystem.ts';
 import type { SystemFile } from '../system/systemFiles.ts';
 import { configureNdis } from './configureNdis.ts';
