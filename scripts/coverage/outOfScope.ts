@@ -49,12 +49,12 @@ export const GROUPS_DUE: ReadonlySet<string> = new Set([
   'condis-miniport',
   'hardware',
   'filter',
+  'pnp-power',
 ]);
 
 /** The issue that brings a group. */
 export const PLANNED_GROUPS: Readonly<Record<string, number>> = {
   'legacy-5x': 4,
-  'pnp-power': 4,
 };
 
 /** Exports without a page that real drivers import come with these drivers. */

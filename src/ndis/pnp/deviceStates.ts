@@ -36,7 +36,7 @@ export const deviceStates = stateTable<DeviceState, DeviceRequest>(
     IRP_MN_QUERY_STOP_DEVICE: { Started: 'StopPending' },
     IRP_MN_CANCEL_STOP_DEVICE: { StopPending: 'Started', Started: 'Started' },
     IRP_MN_STOP_DEVICE: { StopPending: 'Stopped' },
-    IRP_MN_QUERY_REMOVE_DEVICE: { Started: 'RemovePending', Stopped: 'RemovePending' },
+    IRP_MN_QUERY_REMOVE_DEVICE: { Started: 'RemovePending' },
     IRP_MN_CANCEL_REMOVE_DEVICE: { RemovePending: 'Started', Started: 'Started' },
     IRP_MN_SURPRISE_REMOVAL: {
       NotStarted: 'SurpriseRemoved',

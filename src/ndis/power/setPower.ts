@@ -93,6 +93,8 @@ export const queryPower = procedure<NdisLibrary, SetPowerLocals>('NdisQueryPower
   start: (ndis, locals, step) => {
     const adapter = ndis.resolve(locals.adapter, MiniportAdapter);
     if (adapter === null || adapter.halted || adapter.removing) return step.done(NDIS_STATUS_FAILURE);
+    // What sleeps already was asked before.
+    if (!adapter.powered) return step.done(NDIS_STATUS_SUCCESS);
     writeState(ndis, locals);
     return step.run(
       'asked',
