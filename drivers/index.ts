@@ -12,3 +12,13 @@ export { monitor } from './monitor/monitor.ts';
 export { vlan } from './vlan/vlan.ts';
 export { traffic } from './traffic/traffic.ts';
 export { cardport } from './cardport/cardport.ts';
+export {
+  cellcm,
+  cellmcm,
+  cellport,
+  CellSwitch,
+  Phone,
+  PhoneCall,
+  type PhoneParty,
+  phoneDriver,
+} from './cells/index.ts';

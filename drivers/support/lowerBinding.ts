@@ -63,6 +63,8 @@ export class LowerBinding {
   running = false;
   /** Lists with NDIS that were not completed. */
   sendsOutstanding = 0;
+  /** NDIS_MEDIUM of the adapters that it opens. */
+  protected readonly medium: number = NdisMedium802_3;
   #block: Address = 0;
   #status = NDIS_STATUS_SUCCESS;
   #waitingForSends = false;
@@ -90,7 +92,7 @@ export class LowerBinding {
     if (block === 0) return NDIS_STATUS_RESOURCES;
     this.#block = block;
     memory.u8.fill(0, block, block + BLOCK_SIZE);
-    memory.u32[(block + MEDIUM_AT) >> 2] = NdisMedium802_3;
+    memory.u32[(block + MEDIUM_AT) >> 2] = this.medium;
     ndis.NdisInitializeEvent(block + EVENT_AT);
     ndis.NdisInitializeEvent(block + IDLE_EVENT_AT);
     const status = ndis.NdisOpenAdapterEx(
