@@ -12,13 +12,6 @@ export { monitor } from './monitor/monitor.ts';
 export { vlan } from './vlan/vlan.ts';
 export { traffic } from './traffic/traffic.ts';
 export { cardport } from './cardport/cardport.ts';
-export {
-  cellcm,
-  cellmcm,
-  cellport,
-  CellSwitch,
-  Phone,
-  PhoneCall,
-  type PhoneParty,
-  phoneDriver,
-} from './cells/index.ts';
+export { cellport } from './cells/cellMiniport.ts';
+export { cellcm } from './cells/cellcm.ts';
+export { cellmcm } from './cells/cellmcm.ts';
