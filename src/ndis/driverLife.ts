@@ -32,8 +32,10 @@ function abandonBinding(ndis: NdisLibrary, binding: Binding): void {
   }
   binding.closeEvent = 0;
   binding.drainEvent = 0;
-  binding.adapter.sendsOutstanding -= binding.sendsOutstanding;
-  binding.adapter.receivesOutstanding -= binding.receivesOutstanding;
+  const { adapter } = binding;
+  // With filter modules some may be with these and not with the miniport.
+  adapter.sendsOutstanding -= Math.min(adapter.sendsOutstanding, binding.sendsOutstanding);
+  adapter.receivesOutstanding -= Math.min(adapter.receivesOutstanding, binding.receivesOutstanding);
   finishClose(ndis, binding);
   forgetBinding(ndis, binding);
 }

@@ -15,6 +15,7 @@ import {
 } from '../../../test/support/filter.ts';
 import { chain, createFrames, listsOf } from '../../../test/support/lists.ts';
 import { createTestNdis } from '../../../test/support/ndis.ts';
+import { runDown } from '../../../test/support/takeDown.ts';
 import type { Address } from '../../memory/index.ts';
 import { updateReceivers } from '../dataPath/receivers.ts';
 import {
@@ -525,6 +526,22 @@ describe('lists that a module gets wrong', () => {
     });
     expect(s.seen).toEqual([]);
     expect(s.t.findings()).toEqual(['HANDLER_MISSING filter', 'HANDLER_MISSING filter']);
+  });
+
+  test('lists that a module keeps for ever do not keep the stack from coming down (network/pausing-a-filter-module)', async () => {
+    const s = await stack(['filter']);
+    const [f] = s.filters;
+    f.onSend = () => {};
+    f.onReceive = () => {};
+    await s.send(2);
+    await s.indicate(3);
+    s.t.halt(s.adapter);
+    await runDown(s.t);
+    expect(s.adapter.halted).toBe(true);
+    const findings = s.t.findings();
+    expect(findings).toContain('PAUSED_WITH_LISTS_OUTSTANDING filter');
+    expect(findings).toContain('NEVER_COMPLETED filter');
+    expect(findings).not.toContain('NEVER_COMPLETED miniport');
   });
 
   test('keeping what was lent is found (network/receiving-data-in-a-filter-driver)', async () => {

@@ -70,14 +70,7 @@ function stalledLists(ndis: NdisLibrary): number {
     if (binding.drainEvent === 0 || binding.drained) continue;
     count++;
     const { adapter } = binding;
-    if (binding.sendsOutstanding > 0) {
-      never(
-        ndis,
-        adapter.miniport.driver,
-        `${adapter.label} never completed ${binding.sendsOutstanding} lists that ${binding.protocol.name} sent; call NdisMSendNetBufferListsComplete for each`,
-        'ndis/nf-ndis-ndismsendnetbufferlistscomplete',
-      );
-    }
+    if (binding.sendsOutstanding > 0) reportHeldSends(ndis, binding);
     if (binding.receivesOutstanding > 0) {
       never(
         ndis,
@@ -86,14 +79,35 @@ function stalledLists(ndis: NdisLibrary): number {
         'ndis/nf-ndis-ndisreturnnetbufferlists',
       );
     }
-    adapter.sendsOutstanding -= binding.sendsOutstanding;
-    adapter.receivesOutstanding -= binding.receivesOutstanding;
+    // With filter modules some may be with these and not with the miniport.
+    adapter.sendsOutstanding -= Math.min(adapter.sendsOutstanding, binding.sendsOutstanding);
+    adapter.receivesOutstanding -= Math.min(adapter.receivesOutstanding, binding.receivesOutstanding);
     binding.sendsOutstanding = 0;
     binding.receivesOutstanding = 0;
     binding.requestsOutstanding = 0;
     signalEvent(ndis.kernel, binding.drainEvent);
   }
   return count;
+}
+
+/** A filter module that has lists which others sent, or else the miniport, keeps what a binding waits for. */
+function reportHeldSends(ndis: NdisLibrary, { adapter, protocol, sendsOutstanding }: Binding): void {
+  const holder = adapter.filters.find((module) => module.sendsHeld > 0);
+  if (holder !== undefined) {
+    never(
+      ndis,
+      holder.filter.driver,
+      `${holder.label} keeps ${holder.sendsHeld} lists that others sent, and ${protocol.name} waits for them; pass them on or call NdisFSendNetBufferListsComplete for each`,
+      'ndis/nf-ndis-ndisfsendnetbufferlistscomplete',
+    );
+    return;
+  }
+  never(
+    ndis,
+    adapter.miniport.driver,
+    `${adapter.label} never completed ${sendsOutstanding} lists that ${protocol.name} sent; call NdisMSendNetBufferListsComplete for each`,
+    'ndis/nf-ndis-ndismsendnetbufferlistscomplete',
+  );
 }
 
 function stalledAdapters(ndis: NdisLibrary): number {
