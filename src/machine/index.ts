@@ -6,6 +6,7 @@
 
 export * from './machine.ts';
 export type { RemovalOptions } from './deviceControl.ts';
+export type { StackEvents } from './stackEvents.ts';
 export type { FilterOptions } from './filterConfigurations.ts';
 export * from './driverImage.ts';
 export * from './openedDevice.ts';

@@ -68,6 +68,7 @@ import { RingHost } from './ring/ringFunctions.ts';
 import { handlerSource, routineSource, systemRoutineSource } from './routineSource.ts';
 import { RunLoop } from './runLoop.ts';
 import { type MachineSnapshot, takeSnapshot } from './snapshot.ts';
+import { StackEvents } from './stackEvents.ts';
 import { structureNamed } from './structures.ts';
 import { WireDevice } from './wireDevice.ts';
 
@@ -123,6 +124,8 @@ export class Machine {
   readonly #devices = new Set<OpenedDevice>();
   #announced: { readonly driverName: string; readonly options: AdapterOptions }[] = [];
   readonly #control: DeviceControl;
+  /** Tells drivers of what users change: settings, the order of bindings, wake-up, the power source. */
+  readonly events: StackEvents;
   #compiled: CompiledDrivers | null = null;
 
   constructor(options: MachineOptions = {}) {
@@ -135,6 +138,11 @@ export class Machine {
     attachBugChecks(this.kernel);
     this.ndis = createNdis(this.kernel, options);
     this.#control = new DeviceControl(this.ndis, (done) => this.#runDown(done));
+    this.events = new StackEvents(
+      this.ndis,
+      (name) => this.#control.adapter(name),
+      (done) => this.#runDown(done),
+    );
     this.#filters = new FilterConfigurations(this.ndis);
     for (const [name, filter] of Object.entries(options.filters ?? {})) this.#filters.configure(name, filter);
     const { mayBind } = options;
