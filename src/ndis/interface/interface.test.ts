@@ -376,13 +376,14 @@ describe('the interfaces of adapters', () => {
     const { t, add } = await withProvider({
       query: (ctx: unknown, oid: number, length: Address, buffer: Address) => {
         seen.push(ctx, oid, t.memory.u32[length >> 2]);
+        if (oid !== OID_GEN_ALIAS) return NDIS_STATUS_INVALID_PARAMETER;
         t.memory.u8[buffer] = 7;
         t.memory.u32[length >> 2] = 1;
         return NDIS_STATUS_SUCCESS;
       },
       set: (ctx: unknown, oid: number, length: number) => {
         seen.push(ctx, oid, length);
-        return NDIS_STATUS_INVALID_PARAMETER;
+        return length === 3 ? NDIS_STATUS_INVALID_PARAMETER : NDIS_STATUS_SUCCESS;
       },
     });
     const { ifIndex } = await add(makeNetLuid(24, 1), context);
@@ -393,5 +394,7 @@ describe('the interfaces of adapters', () => {
     });
     expect((await ask(t, ifIndex, OID_GEN_ALIAS, 3, true)).status).toBe(NDIS_STATUS_INVALID_PARAMETER);
     expect(seen).toEqual([context, OID_GEN_ALIAS, 100, context, OID_GEN_ALIAS, 3]);
+    expect((await ask(t, ifIndex, OID_GEN_ADMIN_STATUS, 4)).status).toBe(NDIS_STATUS_INVALID_PARAMETER);
+    expect((await ask(t, ifIndex, OID_GEN_ALIAS, 8, true)).status).toBe(NDIS_STATUS_SUCCESS);
   });
 });
