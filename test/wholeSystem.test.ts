@@ -10,15 +10,20 @@ import {
 } from './support/installedMachine.ts';
 
 const COMPILED = ['native/fixtures/optimised'];
-/** The address of every echo driver. */
-const ADDRESS = '192.0.2.2';
+/** The addresses of the echo drivers for NDIS 6 and NDIS 5.1. */
+const ADDRESSES = ['192.0.2.2', '192.0.2.3'];
 const SEQUENCES = [1, 2, 3];
 
 const PACKAGES: readonly InstalledPackage[] = [
   { inf: 'drivers/wireport/wireport.inf', devices: ['TypeScript', 'Other'] },
   { inf: 'native/drivers/ringport/ringport.inf', sources: COMPILED, devices: ['Compiled'] },
+  { inf: 'drivers/wireport51/wireport51.inf', devices: ['NDIS 5.1'] },
+  { inf: 'drivers/cardport/cardport.inf', devices: ['Hardware'] },
+  { inf: 'drivers/passthrough/passthrough.inf' },
+  { inf: 'native/drivers/monitor/monitor.inf', sources: COMPILED },
   { inf: 'drivers/mux/mux.inf' },
   { inf: 'drivers/echo/echo.inf' },
+  { inf: 'drivers/echo51/echo51.inf' },
   { inf: 'native/drivers/sniff/sniff.inf', sources: COMPILED },
 ];
 
@@ -29,9 +34,11 @@ const macOf = ({ machine }: InstalledMachine, name: string): string =>
 async function expectReplies(installed: InstalledMachine, except: readonly string[] = []): Promise<void> {
   for (const [name, station] of installed.stations) {
     if (except.includes(name)) continue;
-    const destination = { mac: macOf(installed, name), ip: ADDRESS };
-    const replies = await ping(installed.machine, station, destination, SEQUENCES);
-    expect([name, [...new Set(replies)]]).toEqual([name, SEQUENCES]);
+    for (const ip of ADDRESSES) {
+      const destination = { mac: macOf(installed, name), ip };
+      const replies = await ping(installed.machine, station, destination, SEQUENCES);
+      expect([name, ip, [...new Set(replies)]]).toEqual([name, ip, SEQUENCES]);
+    }
   }
 }
 

@@ -123,7 +123,8 @@ export async function ping(
     );
     station.send(ethernet(mac, HOST_MAC, 0x0800, packet));
   }
-  await machine.settle();
+  // Hardware holds its interrupts back for a while.
+  await machine.run(5);
   return station.received().flatMap((frame) => {
     const isReply = frame[12] === 8 && frame[13] === 0 && frame[23] === 1 && frame[34] === 0;
     const isWhole = checksum(frame.subarray(34, 34 + 8 + data.length)) === 0;
