@@ -18,12 +18,37 @@ export const GROUPS_OUT_OF_SCOPE: Readonly<Record<string, string>> = {
   'undocumented-export': 'no reference page says what it does, so nothing can be held against it',
 };
 
+/** Reasons that several entries of NDIS 5 share. */
+const FULL_MAC = 'belongs to full MAC drivers of NDIS 3, which no function registers any more';
+const UNUSED_TYPE = 'a type of the headers that nothing declared there uses';
+const NO_TRANSFER = 'fills a union: it has no parameters, and nothing is transferred from a WAN driver';
+const TDI = 'between NDIS and tdi.sys, the part of Windows above transports; no other driver calls it';
+const PRAGMA = 'a pragma of the compiler';
+
 /** Single entries of groups that are otherwise done. */
 export const OUT_OF_SCOPE: Readonly<Record<string, string>> = {
   NdisMRegisterWdiMiniportDriver:
     'registers with the Wi-Fi framework of Windows, a driver of its own above NDIS',
   NdisMDeregisterWdiMiniportDriver:
     'belongs to the Wi-Fi framework of Windows, a driver of its own above NDIS',
+  OPEN_ADAPTER_HANDLER: FULL_MAC,
+  CLOSE_ADAPTER_HANDLER: FULL_MAC,
+  QUERY_GLOBAL_STATISTICS_HANDLER: FULL_MAC,
+  UNLOAD_MAC_HANDLER: FULL_MAC,
+  ADD_ADAPTER_HANDLER: FULL_MAC,
+  REMOVE_ADAPTER_HANDLER: FULL_MAC,
+  PNDIS_INTERRUPT_SERVICE: FULL_MAC,
+  PNDIS_DEFERRED_PROCESSING: FULL_MAC,
+  NDIS_BLOCK_INITIALIZER: UNUSED_TYPE,
+  W_MINIPORT_CALLBACK: UNUSED_TYPE,
+  WAN_TRANSFER_DATA_HANDLER: NO_TRANSFER,
+  WAN_TRANSFER_DATA_COMPLETE_HANDLER: NO_TRANSFER,
+  WM_TRANSFER_DATA_HANDLER: NO_TRANSFER,
+  TDI_REGISTER_CALLBACK: TDI,
+  TDI_PNP_HANDLER: TDI,
+  NdisRegisterTdiCallBack: TDI,
+  NdisDeregisterTdiCallBack: TDI,
+  NDIS_INIT_FUNCTION: PRAGMA,
 };
 
 /** The groups that the first milestone (issue 2) completes. */

@@ -33,12 +33,15 @@ import {
   NDIS_STATUS_UNSUPPORTED_MEDIA,
   NdisRequestQueryInformation,
   NdisRequestSetInformation,
+  NetEventReconfigure,
   OID_GEN_CURRENT_PACKET_FILTER,
   OID_GEN_LINK_SPEED,
   OID_GEN_MEDIA_CONNECT_STATUS,
   packetShellsOf,
   queueOperation,
+  uninstallProtocol,
 } from '../../index.ts';
+import { netPnPEvent, sendNetPnPEvent } from '../../pnp/netPnPEvents.ts';
 import { writeLinkState } from '../../status/linkState.ts';
 
 const PROMISCUOUS = 0x20;
@@ -268,6 +271,37 @@ describe('a binding', () => {
     expect(pending).toBe(0);
     await s.t.run(() => s.ndis.NdisCompletePnPEvent(NDIS_STATUS_SUCCESS, s.open, s.p.status.address));
     expect(s.t.findings()).toEqual(['NOT_PENDING legacy']);
+  });
+});
+
+describe('events and removal', () => {
+  test('an event that is pending is complete when the driver completes it', async () => {
+    const s = await new Stack().up();
+    let pending = 0;
+    s.p.onPnPEvent = (event) => {
+      pending = event;
+      return NDIS_STATUS_PENDING;
+    };
+    const ended: number[] = [];
+    const locals = netPnPEvent(s.adapter.bindings[0], NetEventReconfigure);
+    s.t.kernel.scheduler.createThread('event', sendNetPnPEvent, s.t.ndis, locals, {
+      finished: (status) => ended.push(status >>> 0),
+    });
+    await s.t.run(() => {});
+    expect([s.p.log.at(-1), ended]).toEqual([`event ${NetEventReconfigure}`, []]);
+    await s.t.run(() => s.ndis.NdisCompletePnPEvent(NDIS_STATUS_SUCCESS, s.open, pending));
+    await s.t.runAll();
+    expect(ended).toEqual([NDIS_STATUS_SUCCESS]);
+    expect(s.t.findings()).toEqual([]);
+  });
+
+  test('a protocol that is uninstalled is unbound and then told', async () => {
+    const s = await new Stack().up();
+    const locals = { protocol: s.p.handle.value };
+    s.t.kernel.scheduler.createThread('uninstall', uninstallProtocol, s.t.ndis, locals);
+    await s.t.runAll();
+    expect(s.p.log.filter((line) => line === 'unbind' || line === 'unload')).toEqual(['unbind', 'unload']);
+    expect(s.adapter.bindings).toEqual([]);
   });
 });
 
@@ -537,6 +571,15 @@ describe('requests', () => {
       const filter = s.statusOf((status) => s.ndis.NdisSetProtocolFilter(status, s.open, 0, 0, 0, 0, 0, 0));
       expect(filter).toBe(NDIS_STATUS_NOT_SUPPORTED);
     });
+  });
+
+  test('to reset go through the block too', async () => {
+    const reset = { CheckForHangHandlerEx: () => false, ResetHandlerEx: () => NDIS_STATUS_SUCCESS };
+    const s = await new Stack().up({}, reset);
+    const handler = s.open + NDIS_OPEN_BLOCK.offset.ResetHandler;
+    await s.t.run(() => expect(callThrough(s.t.ndis, handler, s.open)).toBe(NDIS_STATUS_PENDING));
+    await s.t.run(() => {});
+    expect(s.p.log.at(-1)).toBe('resetComplete 0');
   });
 
   test('to reset are complete when the adapter is reset, between the indications', async () => {
