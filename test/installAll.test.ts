@@ -138,9 +138,9 @@ describe.each([
         .bindings.map((binding: { driver: string }) => binding.driver);
     expect(protocols('Ethernet 1')).toEqual(expect.arrayContaining(['echo', 'mux', 'sniff']));
     const virtual = adapters.filter((adapter: { virtual: boolean }) => adapter.virtual);
-    expect(virtual).toHaveLength(adapters.length / 2);
     expect(protocols(virtual[0].name)).toEqual(expect.arrayContaining(['echo', 'sniff']));
-    expect(protocols(virtual[0].name)).not.toContain('mux');
+    const [lowest] = virtual.filter(({ name }: { name: string }) => name.startsWith('mux'));
+    expect(protocols(lowest.name)).not.toContain('mux');
     expect(adapters.find((adapter: { name: string }) => adapter.name === 'Ethernet 2').macAddress).toBe(
       '02:00:00:00:00:42',
     );

@@ -27,14 +27,16 @@ const NO_EDGE: ReadonlySet<string> = new Set(['noupper', 'nolower']);
 /** Every pair of a protocol or filter and an adapter, and of software components where interfaces meet. */
 export function bindingPaths(components: readonly NetworkComponent[]): BindingPath[] {
   const lowers = components.filter((component) => component.className === 'Net');
+  const intermediate = new Set(lowers.filter(isVirtualTemplate).map(({ service }) => service.toLowerCase()));
   const paths: BindingPath[] = [];
   for (const upper of components) {
     if (upper.className === 'Net') continue;
     const disabled = disabledBindings(upper);
-    for (const lower of lowers)
-      paths.push(
-        upper.filter === null ? protocolPath(upper, lower, disabled) : filterPath(upper, lower, disabled),
-      );
+    for (const lower of lowers) {
+      const path =
+        upper.filter === null ? protocolPath(upper, lower, disabled) : filterPath(upper, lower, disabled);
+      paths.push(intermediate.has(upper.service.toLowerCase()) ? withoutCircles(path) : path);
+    }
     for (const lower of components) {
       if (lower.className === 'Net' || lower === upper || upper.filter !== null || lower.filter !== null)
         continue;
@@ -43,6 +45,17 @@ export function bindingPaths(components: readonly NetworkComponent[]): BindingPa
     }
   }
   return paths;
+}
+
+/** Two intermediate drivers that were bound over each other's virtual miniports would stack up for ever. */
+function withoutCircles(path: BindingPath): BindingPath {
+  const { upper, lower } = path;
+  if (!path.bound || !isVirtualTemplate(lower) || lower.order < upper.order) return path;
+  return {
+    ...path,
+    bound: false,
+    reason: `${upper.service} was installed before ${lower.service}, and of two intermediate drivers the later one lies above`,
+  };
 }
 
 function common(a: readonly string[], b: readonly string[]): string[] {

@@ -142,6 +142,17 @@ describe('an adapter', () => {
   });
 });
 
+test('a component that requires another one says so while that is missing (requiring-the-installation-of-...)', () => {
+  const text = protocolInf({ name: 'upper', registry: ['HKR,Ndi,RequiredAll,0,"TEST_base"'] });
+  const notes = (...before: string[]): readonly string[] => {
+    const system = new InstalledSystem();
+    for (const name of before) installInf(system, name, protocolInf({ name }));
+    return installInf(system, 'upper', text).notes;
+  };
+  expect(notes()).toEqual(['it requires the component TEST_base, which is not installed; install it too']);
+  expect(notes('base')).toEqual([]);
+});
+
 describe('bindings follow the interfaces (specifying-binding-interfaces)', () => {
   test.each([
     ['ndis5', 'ndis5', true],
@@ -288,6 +299,16 @@ describe('an intermediate driver of two INF files (mux-intermediate-driver-insta
     uninstall(system, 'mux');
     expect(listPackages(system).map(({ infName }) => infName)).toEqual(['card.inf', 'proto.inf']);
     expect(bound(system)).toEqual(['proto -> Ethernet']);
+  });
+
+  test('of two intermediate drivers the later one lies above, so that they do not go in circles', () => {
+    const system = make();
+    const other = protocolInf({ name: 'tap', install: ['CopyINF = tap_mp.inf'] });
+    const otherMiniport = adapterInf({ name: 'tap', install: ['Characteristics = 0x21'] });
+    installInf(system, 'tap', other, {}, { 'tap_mp.inf': otherMiniport });
+    expect(bound(system)).toContain('tap -> the virtual miniports of mux');
+    expect(bound(system)).not.toContain('mux -> the virtual miniports of tap');
+    expect(bound(system)).toContain('proto -> the virtual miniports of tap');
   });
 
   test('a service with another file of another package is refused', () => {

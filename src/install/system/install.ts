@@ -4,14 +4,14 @@
  * Implements "Installing Network Components" and "Installing an Intermediate Driver" (network).
  */
 
-import { REG_MULTI_SZ } from '../../kernel/index.ts';
+import { type HostKey, REG_MULTI_SZ } from '../../kernel/index.ts';
 import { TARGET_SYSTEM } from '../inf/decoration.ts';
 import { characteristicsText, NCF_VIRTUAL } from '../package/characteristics.ts';
 import { type DriverModel, identifierScore } from '../package/models.ts';
 import { chooseInstallSection, linesOf, partsOf } from '../package/sections.ts';
 import { readDriverVer } from '../package/version.ts';
 import { updateBindings } from './bindings.ts';
-import { componentLabel, instanceRoot, listComponents, numberOf } from './components.ts';
+import { componentLabel, instanceRoot, listComponents, numberOf, textsOf } from './components.ts';
 import { InstallError } from './installError.ts';
 import type { InstalledSystem, Json } from './installedSystem.ts';
 import { runInstallSection, type SectionTarget } from './installSection.ts';
@@ -217,6 +217,7 @@ function installDevice(
   for (const [name, value] of Object.entries(request.parameters ?? {})) key.set(name, value);
   if (request.wire !== undefined) system.wires.set(device.instanceId, request.wire);
   installation.made.push(key.path);
+  noteRequired(installation, key);
   const wired =
     request.wire === undefined
       ? 'no wire: a driver that needs one will not start'
@@ -244,12 +245,21 @@ function installSoftware(installation: Installation, staged: StagedPackage, mode
   describeInstance(key, className, { ...common, InstallOrder: order });
   runInstallSection({ ...target, key, hardwareKey: null });
   installation.made.push(key.path);
+  noteRequired(installation, key);
   report.devices.push({ what: common.ComponentId, why: `component ${guid}, ${model.description}` });
   report.keys.push({
     what: key.path,
     why: `instance key of the component; ${characteristicsText(numberOf(key, 'Characteristics'))}`,
   });
   copyInfs(installation, target);
+}
+
+/** Ndi\\RequiredAll: another component without which this one does not work (requiring-the-installation-of-another-...). */
+function noteRequired({ system, report }: Installation, key: HostKey): void {
+  for (const id of textsOf(key.open('Ndi'), 'RequiredAll')) {
+    const found = listComponents(system).some(({ componentId }) => componentId === id.toLowerCase());
+    if (!found) report.notes.push(`it requires the component ${id}, which is not installed; install it too`);
+  }
 }
 
 function refuseSecond(system: InstalledSystem, componentId: string, className: string): void {
