@@ -10,6 +10,7 @@ import {
   type Address,
   type DriverImports,
   defineDriver,
+  type KernelMemory,
   NDIS_FILTER_ATTRIBUTES_REVISION_1,
   NDIS_FILTER_CHARACTERISTICS_REVISION_2,
   NDIS_OBJECT_TYPE_FILTER_ATTRIBUTES,
@@ -36,21 +37,21 @@ interface VlanModule {
   readonly handle: Address;
 }
 
-/** A chain of lists that is being made. */
+/** A chain of lists that is being made. Pointers are written whole: machine code reads all 64 bits of them. */
 class Chain {
-  readonly #next: Int32Array;
+  readonly #memory: KernelMemory;
   first: Address = 0;
   #last: Address = 0;
   count = 0;
 
-  constructor(next: Int32Array) {
-    this.#next = next;
+  constructor(memory: KernelMemory) {
+    this.#memory = memory;
   }
 
   add(list: Address): void {
-    this.#next[(list + NBL_NEXT) >> 2] = 0;
+    this.#memory.writePointer(list + NBL_NEXT, 0);
     if (this.#last === 0) this.first = list;
-    else this.#next[(this.#last + NBL_NEXT) >> 2] = list;
+    else this.#memory.writePointer(this.#last + NBL_NEXT, list);
     this.#last = list;
     this.count++;
   }
@@ -85,16 +86,16 @@ function dataHandlers({ ndis, memory }: DriverImports, vlans: VlanLists) {
     for (let list = lists; list !== 0; list = next) {
       next = i32[(list + NBL_NEXT) >> 2];
       if (!vlans.untag(list)) continue;
-      i32[(list + NBL_NEXT) >> 2] = 0;
+      memory.writePointer(list + NBL_NEXT, 0);
       ndis.NdisFIndicateReceiveNetBufferLists(module.handle, list, port, 1, flags);
       vlans.restore(list);
-      i32[(list + NBL_NEXT) >> 2] = next;
+      memory.writePointer(list + NBL_NEXT, next);
     }
   };
 
   return {
     SendNetBufferListsHandler: (module: VlanModule, lists: Address, port: number, flags: number) => {
-      const [good, refused] = [new Chain(i32), new Chain(i32)];
+      const [good, refused] = [new Chain(memory), new Chain(memory)];
       let next: Address;
       for (let list = lists; list !== 0; list = next) {
         next = i32[(list + NBL_NEXT) >> 2];
@@ -121,7 +122,7 @@ function dataHandlers({ ndis, memory }: DriverImports, vlans: VlanLists) {
       flags: number,
     ) => {
       if ((flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0) return lend(module, lists, port, flags);
-      const [own, others] = [new Chain(i32), new Chain(i32)];
+      const [own, others] = [new Chain(memory), new Chain(memory)];
       let next: Address;
       for (let list = lists; list !== 0; list = next) {
         next = i32[(list + NBL_NEXT) >> 2];
