@@ -13,11 +13,19 @@ const EXIT_CODES = `exit codes
   70   a defect of ndisbox
   130  interrupted before it was done`;
 
+/** Names and what they mean, in two columns. */
+function columns(rows: readonly (readonly [name: string, help: string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, help]) => `  ${name.padEnd(width)}  ${help}`);
+}
+
 function optionLines(names: readonly OptionName[]): string[] {
-  return names.map((name) => {
-    const { value, help } = OPTIONS[name];
-    return `  ${`--${name}${value === '' ? '' : ` ${value}`}`.padEnd(20)}${help}`;
-  });
+  return columns(
+    names.map((name) => {
+      const { value, help } = OPTIONS[name];
+      return [`--${name}${value === '' ? '' : ` ${value}`}`, help];
+    }),
+  );
 }
 
 /** The help of the whole command. */
@@ -26,7 +34,7 @@ export function generalHelp(commands: readonly Command[]): string {
     'ndisbox: NDIS, the Windows network driver library, as a program',
     '',
     'commands',
-    ...commands.map(({ name, argument, help }) => `  ${`${name} ${argument}`.padEnd(20)}${help}`),
+    ...columns(commands.map(({ name, argument, help }) => [`${name} ${argument}`.trim(), help])),
     '',
     'ndisbox COMMAND --help lists the options of a command; --version prints the version',
     '',
