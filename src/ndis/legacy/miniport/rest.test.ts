@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { createTestProtocol, registerProtocol } from '../../../../test/support/drivers.ts';
 import {
   createLegacyMiniport,
   registerLegacy,
@@ -8,6 +9,7 @@ import { createTestNdis } from '../../../../test/support/ndis.ts';
 import { poolOf } from '../../../kernel/index.ts';
 import { poolType } from '../../../memory/index.ts';
 import {
+  callThrough,
   NDIS_ATTRIBUTE_DESERIALIZE,
   NDIS_MINIPORT_BLOCK,
   NDIS_STATUS_FAILURE,
@@ -194,4 +196,43 @@ describe('NdisMRegisterDevice (ndis/nf-ndis-ndismregisterdevice)', () => {
     expect(refused).toBe(NDIS_STATUS_NOT_SUPPORTED);
     expect(t.findings()).toEqual(['BAD_HANDLE legacy']);
   });
+});
+
+test('a reset is completed through ResetCompleteHandler of the block, as the macro of the headers does', async () => {
+  const t = createTestNdis();
+  const m = createLegacyMiniport(t);
+  m.onReset = () => NDIS_STATUS_PENDING;
+  const adapter = await startLegacy(t, m);
+  await t.run(() => m.driver.ndis.NdisMResetMiniport(m.adapters[0]));
+  await t.runAll();
+  expect(adapter.pendingReset).not.toBeNull();
+  const at = m.adapters[0] + NDIS_MINIPORT_BLOCK.offset.ResetCompleteHandler;
+  await t.run(() => void callThrough(t.ndis, at, m.adapters[0], NDIS_STATUS_SUCCESS, 0));
+  await t.runAll();
+  expect(adapter.pendingReset).toBeNull();
+  expect(t.findings()).toEqual([]);
+});
+
+test('MiniportCancelSendPackets gets the cancel id of NdisCancelSendNetBufferLists (ndis/nf-ndis-ndiscancelsendnetbufferlists)', async () => {
+  const t = createTestNdis();
+  const m = createLegacyMiniport(t);
+  const p = createTestProtocol(t);
+  const seen: unknown[] = [];
+  await registerProtocol(t, p);
+  await startLegacy(t, m, {
+    CancelSendPacketsHandler: (_context: unknown, cancelId: unknown) => void seen.push(cancelId),
+  });
+  const [binding] = [...p.object().bindings];
+  await t.run(() => p.driver.ndis.NdisCancelSendNetBufferLists(binding.handle, 0x1234_0000));
+  expect(seen).toEqual([0x1234_0000]);
+});
+
+test('NdisMRegisterUnloadHandler takes a handler for a wrapper, and a wrong one is a finding', async () => {
+  const t = createTestNdis();
+  const m = createLegacyMiniport(t);
+  await registerLegacy(t, m);
+  await t.run(() => m.driver.ndis.NdisMRegisterUnloadHandler(m.wrapper.value, () => {}));
+  expect(t.findings()).toEqual([]);
+  await t.run(() => m.driver.ndis.NdisMRegisterUnloadHandler(0x99, () => {}));
+  expect(t.findings()).toEqual(['BAD_HANDLE legacy']);
 });
