@@ -51,4 +51,5 @@ export const DIFFERENCES: Readonly<Record<string, Partial<Record<Part, string>>>
   MINIPORT_ENABLE_MESSAGE_INTERRUPT: { irql: 'as above' },
   NDIS_PROC: { parameters: 'the header gives the parameters no names' },
   NDIS_BUFFER_TO_SPAN_PAGES: { parameters: 'no page says; the macro that it replaced does' },
+  NdisMWanIndicateReceiveComplete: { parameters: 'the header lacks a comma between its two parameters' },
 };

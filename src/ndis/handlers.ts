@@ -17,4 +17,10 @@ export {
   NDIS_M_SEND_RESOURCES_HANDLER,
 } from './legacy/miniport/send.ts';
 export { NDIS_M_STATUS_HANDLER, NDIS_M_STS_COMPLETE_HANDLER } from './legacy/miniport/status.ts';
+export {
+  NDIS_WM_SEND_COMPLETE_HANDLER,
+  WAN_RCV_COMPLETE_HANDLER,
+  WAN_RCV_HANDLER,
+  WAN_SEND_HANDLER,
+} from './legacy/miniport/wan.ts';
 export * from './legacy/protocol/blockHandlers.ts';

@@ -8,6 +8,7 @@ export * from './generated/structures/index.ts';
 export * from './library.ts';
 export * from './legacy/providedHandlers.ts';
 export * from './legacy/miniport/callbacks.ts';
+export { WAN_RECEIVE_HANDLER, WAN_SEND_COMPLETE_HANDLER, WM_SEND_HANDLER } from './legacy/miniport/wan.ts';
 export { callSerialized, type LegacyAdapter, legacyAdaptersOf } from './legacy/miniport/legacyAdapter.ts';
 export * from './legacy/packet/index.ts';
 export * from './legacy/buffer/bufferFunctions.ts';

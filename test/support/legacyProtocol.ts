@@ -24,6 +24,8 @@ export class LegacyTestProtocol {
   readonly handle: Cell;
   readonly status: Cell;
   readonly log: string[] = [];
+  /** NDIS_MEDIUM that it opens adapters for. */
+  medium = 0;
   readonly bindings: LegacyTestBinding[] = [];
   /** What ProtocolReceivePacket does; it returns how often the packet will be returned. */
   onReceivePacket: (packet: Address) => number = () => 0;
@@ -62,6 +64,7 @@ export class LegacyTestProtocol {
     const { ndis } = this.driver;
     const { memory } = this.t;
     const [status, error, medium] = [this.driver.cell(), this.driver.cell(), this.driver.cell()];
+    memory.u32[medium.address >> 2] = this.medium;
     ndis.NdisOpenAdapter(
       status,
       error,

@@ -14,6 +14,7 @@ import { NDIS_M_REQ_COMPLETE_HANDLER } from './requests.ts';
 import { NDIS_M_RESET_COMPLETE_HANDLER } from './reset.ts';
 import { NDIS_M_SEND_COMPLETE_HANDLER, NDIS_M_SEND_RESOURCES_HANDLER } from './send.ts';
 import { NDIS_M_STATUS_HANDLER, NDIS_M_STS_COMPLETE_HANDLER } from './status.ts';
+import { NDIS_WM_SEND_COMPLETE_HANDLER, WAN_RCV_COMPLETE_HANDLER, WAN_RCV_HANDLER } from './wan.ts';
 
 /** By member of the block. */
 export const blockHandlers = {
@@ -32,4 +33,7 @@ export const blockHandlers = {
   TDCompleteHandler: NDIS_M_TD_COMPLETE_HANDLER,
   QueryCompleteHandler: NDIS_M_REQ_COMPLETE_HANDLER,
   SetCompleteHandler: NDIS_M_REQ_COMPLETE_HANDLER,
+  WanSendCompleteHandler: NDIS_WM_SEND_COMPLETE_HANDLER,
+  WanRcvHandler: WAN_RCV_HANDLER,
+  WanRcvCompleteHandler: WAN_RCV_COMPLETE_HANDLER,
 } as const;

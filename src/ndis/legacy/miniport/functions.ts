@@ -26,3 +26,8 @@ export {
   NdisMTrIndicateReceive,
   NdisMTrIndicateReceiveComplete,
 } from './receive.ts';
+export {
+  NdisMWanIndicateReceive,
+  NdisMWanIndicateReceiveComplete,
+  NdisMWanSendComplete,
+} from './wan.ts';

@@ -26,6 +26,7 @@ import {
   NDIS_STATUS_PENDING,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
+  NdisMediumWan,
 } from '../../generated/constants/index.ts';
 import {
   NDIS_OPEN_BLOCK,
@@ -40,6 +41,7 @@ import { NdisCompleteNetPnPEvent } from '../../pnp/netPnPEvent.ts';
 import { NdisCompleteBindAdapterEx, NdisCompleteUnbindAdapterEx } from '../../protocol/bind.ts';
 import { type Binding, ProtocolDriver } from '../../protocol/protocolDriver.ts';
 import { legacyFunction, legacyPage } from '../declareLegacy.ts';
+import { WAN_SEND_HANDLER } from '../miniport/wan.ts';
 import { handlerAddress } from '../providedHandlers.ts';
 import {
   REQUEST_HANDLER,
@@ -127,13 +129,15 @@ function adoptBinding(legacy: LegacyProtocol, binding: Binding, given: OpenArgum
   ndis.registerBlock(binding, block);
   memory.writePointer(given.handleAt, block);
   const { driver } = protocol;
+  // The member is a union: packets of WAN adapters are of another kind.
+  const ofWan = binding.adapter.general?.mediaType === NdisMediumWan;
   NDIS_OPEN_BLOCK.fill(memory, block, {
     MacHandle: block,
     BindingHandle: block,
     MiniportHandle: binding.adapter.handle,
     ProtocolHandle: protocol.handle,
     ProtocolBindingContext: given.protocolContext,
-    SendHandler: handlerAddress(ndis, driver, SEND_HANDLER),
+    SendHandler: handlerAddress(ndis, driver, ofWan ? WAN_SEND_HANDLER : SEND_HANDLER),
     TransferDataHandler: handlerAddress(ndis, driver, TRANSFER_DATA_HANDLER),
     SendPacketsHandler: handlerAddress(ndis, driver, SEND_PACKETS_HANDLER),
     ResetHandler: handlerAddress(ndis, driver, RESET_HANDLER),
