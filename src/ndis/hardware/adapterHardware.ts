@@ -89,6 +89,15 @@ export function resourceListOf(ndis: NdisLibrary, adapter: MiniportAdapter): Add
   return hardware.resources;
 }
 
+/** The driver of an adapter knows lines only: its resources name the line from now on. */
+export function useLineOf(ndis: NdisLibrary, adapter: MiniportAdapter): void {
+  const hardware = hardwareOf(ndis).get(adapter);
+  if (hardware === undefined || !hardware.target.messagesEnabled) return;
+  hardware.target.useLine();
+  if (hardware.resources !== 0) poolOf(ndis.kernel).free(hardware.resources, TAG);
+  hardware.resources = 0;
+}
+
 /** CM_PARTIAL_RESOURCE_LIST (NDIS_RESOURCE_LIST) of an adapter; 0 as above. */
 export function partialResourceListOf(ndis: NdisLibrary, adapter: MiniportAdapter): Address {
   const list = resourceListOf(ndis, adapter);

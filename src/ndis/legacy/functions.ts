@@ -5,3 +5,4 @@ export * from './buffer/bufferFunctions.ts';
 export * from './miniport/functions.ts';
 export * from './protocol/functions.ts';
 export * from './services/functions.ts';
+export * from './hardware/functions.ts';

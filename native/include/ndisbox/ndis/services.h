@@ -114,6 +114,7 @@
   READ_PORT_BUFFER_ULONG((PULONG)(ULONG_PTR)(Port), (PULONG)(Buffer), (Length))
 #define NdisRawWritePortBufferUlong(Port, Buffer, Length) \
   WRITE_PORT_BUFFER_ULONG((PULONG)(ULONG_PTR)(Port), (PULONG)(Buffer), (Length))
+#define NdisMUpdateSharedMemory(_H, _L, _V, _P) NdisUpdateSharedMemory((_H), (_L), (_V), (_P))
 #define NdisMSetupDmaTransfer(_S, _H, _B, _O, _L, _M_) \
   NdisSetupDmaTransfer((_S), (PNDIS_HANDLE)(_H), (_B), (_O), (_L), (_M_))
 #define NdisMCompleteDmaTransfer(_S, _H, _B, _O, _L, _M_) \
