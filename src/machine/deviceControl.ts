@@ -41,11 +41,20 @@ type Work = StackOperation extends infer O
 export class DeviceControl {
   readonly #ndis: NdisLibrary;
   readonly #runDown: (done: () => boolean) => Promise<void>;
+  readonly #run: (done: () => boolean) => Promise<void>;
 
-  /** @param runDown runs the machine until `done`, and goes on without what drivers owe. */
-  constructor(ndis: NdisLibrary, runDown: (done: () => boolean) => Promise<void>) {
+  /**
+   * @param runDown runs the machine until `done`, and goes on without what drivers owe.
+   * @param run runs it until `done`, or until nothing more happens by itself.
+   */
+  constructor(
+    ndis: NdisLibrary,
+    runDown: (done: () => boolean) => Promise<void>,
+    run: (done: () => boolean) => Promise<void>,
+  ) {
     this.#ndis = ndis;
     this.#runDown = runDown;
+    this.#run = run;
   }
 
   /** The adapter of this name. @throws NdisboxError NO_SUCH_ADAPTER */
@@ -173,5 +182,7 @@ export class DeviceControl {
     const locals = { events: [event], index: 0 };
     kernel.scheduler.createThread('device control', waitForOperations, this.#ndis, locals, { finished });
     await this.#runDown(() => over);
+    // What stands on the adapter comes up, or goes down, in its own time.
+    await this.#run(() => [...inventoryOf(this.#ndis).adapters].every((adapter) => !adapter.working));
   }
 }

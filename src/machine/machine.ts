@@ -137,7 +137,11 @@ export class Machine {
     attachFiles(this.kernel);
     attachBugChecks(this.kernel);
     this.ndis = createNdis(this.kernel, options);
-    this.#control = new DeviceControl(this.ndis, (done) => this.#runDown(done));
+    this.#control = new DeviceControl(
+      this.ndis,
+      (done) => this.#runDown(done),
+      (done) => this.#loop.run(done, this.#patience()),
+    );
     this.events = new StackEvents(
       this.ndis,
       (name) => this.#control.adapter(name),
@@ -527,10 +531,15 @@ export class Machine {
    * nothing else will happen, after TEARDOWN_LIMIT with a live wire.
    */
   async #runDown(done: () => boolean): Promise<void> {
-    const { clock } = this.kernel;
     do {
-      await this.#loop.run(done, clock.live ? clock.now + TEARDOWN_LIMIT : Number.POSITIVE_INFINITY);
+      await this.#loop.run(done, this.#patience());
     } while (!done() && completeForDrivers(this.ndis) > 0);
+  }
+
+  /** Until when a step is waited for: with a live wire something always happens. */
+  #patience(): number {
+    const { clock } = this.kernel;
+    return clock.live ? clock.now + TEARDOWN_LIMIT : Number.POSITIVE_INFINITY;
   }
 
   /** Unloads a driver; null when a routine of it never returns. */
