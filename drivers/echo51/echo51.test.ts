@@ -5,6 +5,7 @@ import { type DriverImage, Machine, type MachineOptions, Segment } from '../../s
 import { arpRequest, ethernet, icmpEcho, ip, ipv4, mac, udp } from '../../test/support/frames.ts';
 import { buildWithMingw, hasMingw, PROTOCOL51 } from '../../test/support/mingw.ts';
 import { TestStation } from '../../test/support/station.ts';
+import { mux } from '../mux/mux.ts';
 import { wireport } from '../wireport/wireport.ts';
 import { wireport51 } from '../wireport51/wireport51.ts';
 import { echo51 } from './echo51.ts';
@@ -111,5 +112,26 @@ describe.each(twins)('echo51 in %s', (language, image) => {
       expect(answers.map((answer) => [...answer.subarray(42)])).toEqual([[...data], [...data]]);
     }
     await stop();
+  });
+
+  test('answers over an intermediate driver for NDIS 6', async () => {
+    const segment = new Segment({});
+    const machine = new Machine({
+      memorySize: 32 * 1024 * 1024,
+      mayBind: (protocol, adapter) => adapter.startsWith('mux') === (protocol === 'echo51'),
+    });
+    expect(await machine.load('wireport', wireport)).toBe(0);
+    expect(await machine.load('mux', mux)).toBe(0);
+    expect(await machine.load('echo51', image())).toBe(0);
+    expect(await machine.addAdapter('wireport', { name: 'Ethernet', wire: segment.addPort(OWN_MAC) })).toBe(
+      true,
+    );
+    await machine.settle();
+    const station = new TestStation(segment, machine, HOST_MAC);
+    station.send(ping([1, 2, 3]), ping([4]));
+    await machine.settle();
+    expect(station.received().map((frame) => frame.length)).toEqual([45, 43]);
+    await machine.stop();
+    expect(machine.kernel.findings).toEqual([]);
   });
 });

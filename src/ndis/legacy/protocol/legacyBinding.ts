@@ -15,6 +15,8 @@ import { NdisCloseAdapterEx } from '../../protocol/close.ts';
 import { NdisOpenAdapterEx } from '../../protocol/open.ts';
 import { Binding, type ProtocolDriver } from '../../protocol/protocolDriver.ts';
 import { legacyPage } from '../declareLegacy.ts';
+import { type ListShells, listShellsOf } from '../translation/listShells.ts';
+import { type PacketShells, packetShellsOf } from '../translation/packetShells.ts';
 import type { LegacyCharacteristics, LegacyHandlers } from './characteristics.ts';
 
 /** The functions of NDIS 6 that those of NDIS 5 are made of, as the driver itself would call them. */
@@ -72,6 +74,9 @@ export class LegacyBinding {
   readonly context: unknown;
   /** NDIS_OPEN_BLOCK: NdisBindingHandle. */
   readonly block: Address;
+  /** What packets and lists stand for each other, at hand for the data path. */
+  readonly lists: ListShells;
+  readonly packets: PacketShells;
   /** The link as the protocol was last told: connected, and how fast. */
   connected: boolean;
   speed: bigint;
@@ -89,6 +94,8 @@ export class LegacyBinding {
     this.context = context;
     this.block = binding.block;
     this.connected = connected;
+    this.lists = listShellsOf(legacy.ndis);
+    this.packets = packetShellsOf(legacy.ndis);
     this.speed = binding.adapter.link.xmitLinkSpeed;
   }
 }

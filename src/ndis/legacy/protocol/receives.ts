@@ -58,7 +58,7 @@ function headerSize(binding: Binding): number {
 /** ProtocolReceiveNetBufferLists. */
 export function receiveLists(ndis: NdisLibrary, to: LegacyBinding, chain: Address, flags: number): void {
   const { i32 } = ndis.memory;
-  const shells = packetShellsOf(ndis);
+  const shells = to.packets;
   const lent = (flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0;
   let done: Address = 0;
   let last: Address = 0;

@@ -23,7 +23,7 @@ import { legacyPage } from '../declareLegacy.ts';
 import { OOB_STATUS } from '../packet/offsets.ts';
 import { oobOf } from '../packet/packetAccess.ts';
 import { completionToPacket, sendFlagsOfList } from '../translation/information.ts';
-import { type ListShells, listShellsOf } from '../translation/listShells.ts';
+import type { ListShells } from '../translation/listShells.ts';
 import type { LegacyBinding } from './legacyBinding.ts';
 
 /** Why a packet cannot be sent now, or null. */
@@ -62,7 +62,7 @@ function levelFlag(ndis: NdisLibrary): number {
 export function sendPacket(ndis: NdisLibrary, to: LegacyBinding, packet: Address): NDIS_STATUS {
   const refused = refusal(to.binding);
   if (refused !== null) return refused;
-  const lists = listShellsOf(ndis);
+  const { lists } = to;
   const list = listOf(ndis, to, lists, packet, 'NdisSend');
   if (list === 0) return NDIS_STATUS_RESOURCES as NDIS_STATUS;
   if (list < 0) return NDIS_STATUS_INVALID_PACKET as NDIS_STATUS;
@@ -74,7 +74,7 @@ export function sendPacket(ndis: NdisLibrary, to: LegacyBinding, packet: Address
 /** NdisSendPackets: packets that want loopback and packets that do not go down in runs of their own, in order. */
 export function sendPackets(ndis: NdisLibrary, to: LegacyBinding, array: Address, count: number): void {
   const { i32, u32 } = ndis.memory;
-  const lists = listShellsOf(ndis);
+  const { lists } = to;
   const level = levelFlag(ndis);
   const refused = refusal(to.binding);
   let head: Address = 0;
@@ -110,7 +110,7 @@ export function sendPackets(ndis: NdisLibrary, to: LegacyBinding, array: Address
 /** ProtocolSendNetBufferListsComplete: the packets of the lists go back to the driver, each with its status. */
 export function completeSends(ndis: NdisLibrary, to: LegacyBinding, chain: Address): void {
   const { i32, u32 } = ndis.memory;
-  const lists = listShellsOf(ndis);
+  const { lists } = to;
   const { sendComplete } = to.handlers;
   let list = chain;
   while (list !== 0) {

@@ -110,20 +110,34 @@ export function sendInformationToList(
   list: Address,
   chain: Address,
 ): void {
+  // The information of the list is zero: only what is not needs to be written.
   const { i32 } = memory;
   const extension = extensionOf(memory, packet);
   const to = list >> 2;
-  i32[to + (LIST_PROTOCOL_ID >> 2)] = i32[(packet + PACKET_FLAGS) >> 2] & NDIS_FLAGS_PROTOCOL_ID_MASK;
+  const protocol = i32[(packet + PACKET_FLAGS) >> 2] & NDIS_FLAGS_PROTOCOL_ID_MASK;
+  if (protocol !== 0) i32[to + (LIST_PROTOCOL_ID >> 2)] = protocol;
   const checksum = i32[(extension + CHECKSUM) >> 2] & TRANSMIT_BITS;
   const segment = i32[(extension + LARGE_SEND) >> 2] & MSS_BITS;
-  if ((checksum & TRANSMIT_TCP) !== 0 || segment !== 0) {
-    const offset = tcpHeaderOffset(memory, chain);
-    i32[to + (LIST_CHECKSUM >> 2)] = checksum === 0 ? 0 : checksum | (offset << TRANSMIT_OFFSET_SHIFT);
-    i32[to + (LIST_LARGE_SEND >> 2)] = segment === 0 ? 0 : segment | (offset << MSS_OFFSET_SHIFT);
-  } else if (checksum !== 0) i32[to + (LIST_CHECKSUM >> 2)] = checksum;
-  i32[to + (LIST_8021Q >> 2)] = i32[(extension + PRIORITY) >> 2] & TAG_BITS;
+  if ((checksum | segment) !== 0) writeOffloads(memory, list, chain, checksum, segment);
+  const tag = i32[(extension + PRIORITY) >> 2] & TAG_BITS;
+  if (tag !== 0) i32[to + (LIST_8021Q >> 2)] = tag;
   copyWide(i32, extension + CANCEL_ID, list + LIST_CANCEL_ID);
   copyWide(i32, extension + CLASSIFICATION, list + LIST_CLASSIFICATION);
+}
+
+/** What of checksums and of a large send the miniport is to compute. */
+function writeOffloads(
+  memory: KernelMemory,
+  list: Address,
+  chain: Address,
+  checksum: number,
+  segment: number,
+): void {
+  const { i32 } = memory;
+  const tcp = (checksum & TRANSMIT_TCP) !== 0 || segment !== 0;
+  const offset = tcp ? tcpHeaderOffset(memory, chain) : 0;
+  if (checksum !== 0) i32[(list + LIST_CHECKSUM) >> 2] = checksum | (offset << TRANSMIT_OFFSET_SHIFT);
+  if (segment !== 0) i32[(list + LIST_LARGE_SEND) >> 2] = segment | (offset << MSS_OFFSET_SHIFT);
 }
 
 /** Gives the list the information of a packet that was received. */
