@@ -83,7 +83,12 @@ describe.each([
     );
     for (const inf of packages) {
       const isAdapter = /^Class +=  ?Net\r$/m.test(readFileSync(repositoryFile(inf), 'utf8'));
-      await ok('install', repositoryFile(inf), ...(isAdapter ? ['--wire', 'segment:lan'] : []), ...source);
+      await ok(
+        'install',
+        repositoryFile(inf),
+        ...(isAdapter ? ['--wire', inf.includes('cell') ? 'segment:cells' : 'segment:lan'] : []),
+        ...source,
+      );
     }
     const { stdout } = await ok('list', '--json');
     const { bindings } = JSON.parse(stdout);

@@ -57,7 +57,7 @@ export function readVersion(document: InfDocument): PackageVersion {
     .map((line) => document.value(line, 0));
   if (catalogFiles.length === 0) {
     document.warnings.add(
-      'UNSIGNED',
+      'PACKAGE_UNSIGNED',
       document.place(section),
       'there is no CatalogFile; Windows would take the package for unsigned. Here nothing is signed.',
     );
