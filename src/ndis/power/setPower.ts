@@ -61,7 +61,10 @@ export function knowsPower(ndis: NdisLibrary, adapter: MiniportAdapter): boolean
 function needsNoPause(adapter: MiniportAdapter): boolean {
   const flags = adapter.registration?.flags ?? 0;
   if ((flags & NDIS_MINIPORT_ATTRIBUTES_NO_PAUSE_ON_SUSPEND) === 0) return false;
-  const above = adapter.bindings.map((binding) => binding.protocol.minorVersion);
+  const above = [
+    ...adapter.bindings.map((binding) => binding.protocol.minorVersion),
+    ...adapter.filters.map((module) => module.filter.minorVersion),
+  ];
   return above.every((minorVersion) => minorVersion >= NO_PAUSE_FROM_MINOR);
 }
 
