@@ -284,6 +284,15 @@ async function registerCallManager(t: TestNdis): Promise<TestCallManager> {
   return manager;
 }
 
+/** A miniport call manager offers its family, as it does whenever it was initialized. */
+export async function offerFamily(t: TestNdis, m: TestMiniport): Promise<void> {
+  await t.run(() => {
+    const family = { AddressFamily: FAMILY, MajorVersion: 1, MinorVersion: 0 };
+    m.driver.ndis.NdisMCmRegisterAddressFamilyEx(m.adapters.at(-1) ?? 0, family);
+  });
+  await t.runAll();
+}
+
 /** A stack of a client over a call manager, stand-alone or in the miniport, up and running, its family open. */
 export async function createCondisStack(
   t: TestNdis,
@@ -303,16 +312,7 @@ export async function createCondisStack(
   const client = await registerClient(t, 'client');
   t.addAdapter(m.object(), 'Atm');
   await t.runAll();
-  if (mcm) {
-    await t.run(() => {
-      m.driver.ndis.NdisMCmRegisterAddressFamilyEx(m.adapters[0], {
-        AddressFamily: FAMILY,
-        MajorVersion: 1,
-        MinorVersion: 0,
-      });
-    });
-    await t.runAll();
-  }
+  if (mcm) await offerFamily(t, m);
   return {
     t,
     client,

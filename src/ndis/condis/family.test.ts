@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createCondisStack, FAMILY } from '../../../test/support/condis.ts';
+import { connectedCall, createCondisStack, FAMILY, offerFamily } from '../../../test/support/condis.ts';
 import { createTestNdis } from '../../../test/support/ndis.ts';
 import { runDown } from '../../../test/support/takeDown.ts';
 import {
@@ -8,6 +8,9 @@ import {
   NDIS_STATUS_FAILURE,
   NDIS_STATUS_NOT_ACCEPTED,
   NDIS_STATUS_SUCCESS,
+  NdisDeviceStateD0,
+  NdisDeviceStateD3,
+  queueOperation,
 } from '../index.ts';
 
 describe.each([
@@ -51,3 +54,32 @@ test('a stack that goes down with a family open: a finding, and nothing stays (n
   for (const finding of s.t.findings()) expect(finding).toMatch(/^(CONNECTIONS_LEFT_OPEN|NEVER_COMPLETED) /);
   expect(connectionsOf(s.t.ndis).adapters.size).toBe(0);
 });
+
+test.each([
+  ['a stand-alone call manager', false],
+  ['a miniport call manager', true],
+])(
+  'an adapter halted for sleep takes its connections down, and they are made again in D0: %s (network/power-management-for-old-miniport-drivers)',
+  async (_, mcm) => {
+    const s = await createCondisStack(createTestNdis(), { mcm });
+    const [adapter] = s.m.object().adapters;
+    await connectedCall(s);
+    const { family } = s.client;
+    const power = async (state: number) => {
+      queueOperation(s.t.ndis, adapter, { kind: 'power', query: false, state, event: 0 });
+      await runDown(s.t);
+    };
+    await power(NdisDeviceStateD3);
+    expect([adapter.state, adapter.bindings.length]).toEqual(['Halted', 0]);
+    expect(s.t.ndis.resolve(family, AddressFamily)).toBeNull();
+    expect(connectionsOf(s.t.ndis).adapters.size).toBe(0);
+    await power(NdisDeviceStateD0);
+    if (mcm) await offerFamily(s.t, s.m);
+    expect([adapter.state, adapter.bindings.length > 0]).toEqual(['Running', true]);
+    const again = s.client.families.at(-1);
+    expect(again?.status).toBe(NDIS_STATUS_SUCCESS);
+    expect(s.t.ndis.resolve(again?.handle.value ?? 0, AddressFamily)?.state).toBe('Open');
+    for (const finding of s.t.findings())
+      expect(finding).toMatch(/^(CONNECTIONS_LEFT_OPEN|NEVER_COMPLETED) /);
+  },
+);

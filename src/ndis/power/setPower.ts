@@ -7,6 +7,7 @@
 
 import { procedure } from '../../kernel/index.ts';
 import type { Address } from '../../memory/index.ts';
+import { endAdapterConnections } from '../condis/teardown.ts';
 import { waitFor } from '../events.ts';
 import {
   NDIS_MINIPORT_ATTRIBUTES_NO_HALT_ON_SUSPEND,
@@ -33,6 +34,7 @@ import { adapterStates, MiniportAdapter } from '../miniport/miniportAdapter.ts';
 import { ownRequest, requestOid, updatePacketFilter } from '../oid/ownRequest.ts';
 import { devicePnPEvent, powerProfileOf, sendDevicePnPEvent } from '../pnp/devicePnPEvents.ts';
 import { netPnPEvent, sendNetPnPEvent } from '../pnp/netPnPEvents.ts';
+import { unbindBinding } from '../protocol/unbind.ts';
 import { allocateCertain, freeCertain } from '../reserve.ts';
 import { pauseStack, restartStack } from '../stack/pauseRestart.ts';
 import { reconfigureStack } from '../stack/reconfigure.ts';
@@ -213,6 +215,11 @@ const lowerPower = procedure<NdisLibrary, SetPowerLocals>('NdisLowerPower', {
     const power = powerOf(ndis, adapter);
     if (!knowsPower(ndis, adapter)) {
       if (adapter.state !== 'Paused') return step.go('lowered');
+      // Connections do not outlive the halt: who is bound has to close them, and binds again when power is back.
+      const open = adapter.bindings.find((binding) => binding.state === 'Paused');
+      if (adapter.miniport.connections !== null && open !== undefined) {
+        return step.run('tellWake', unbindBinding, ndis, { binding: open.handle });
+      }
       power.halted = true;
       apply(ndis.kernel, adapterStates, adapter, 'MiniportHaltEx', adapter.miniport.driver);
       return step.call('lowered', handlers.halt, adapter.context, NdisHaltDevicePoweredDown);
@@ -240,6 +247,7 @@ const lowerPower = procedure<NdisLibrary, SetPowerLocals>('NdisLowerPower', {
     const state = powerStateOf(locals.state);
     if (adapter !== null && state !== null) {
       apply(ndis.kernel, powerStates, powerOf(ndis, adapter), `set ${state}`, null);
+      if (powerOf(ndis, adapter).halted) endAdapterConnections(ndis, adapter);
     }
     return step.go('over', NDIS_STATUS_SUCCESS);
   },
