@@ -140,6 +140,7 @@ export class Session {
       name,
       parameters,
       ...(wire === undefined ? {} : { wire }),
+      ...(adapter.device === undefined ? {} : { device: { interrupts: adapter.device } }),
     });
     if (running) return;
     if (wire?.failure !== null && wire?.failure !== undefined) throw wire.failure;

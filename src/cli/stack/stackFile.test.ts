@@ -164,6 +164,11 @@ describe('stack files', () => {
       /adapters\[1\]\.name/,
     ],
     [
+      { ...GOOD, adapters: [{ name: 'E', driver: 'wireport', device: 'msix' }] },
+      'STACK_VALUE',
+      /device.*one of line, msi, msi-x/,
+    ],
+    [
       { ...GOOD, adapters: [{ name: 'E', driver: 'wireport', wire: { type: 'tap' } }] },
       'WIRE_OPTIONS_INVALID',
       /stack\.json: \$\.adapters\[0\]\.wire\.name is missing/,

@@ -42,6 +42,8 @@ export interface StackAdapter {
   /** Name of the driver in this stack. */
   readonly driver: string;
   readonly wire: WireOptions | null;
+  /** How the teaching device between adapter and wire interrupts; left out, the driver has the bare wire. */
+  readonly device?: DeviceInterrupts;
   readonly parameters: Parameters;
 }
 
@@ -91,7 +93,9 @@ export const STACK_MEMBERS = [
 ] as const;
 export const DRIVER_MEMBERS = ['name', 'builtIn', 'path', 'parameters'] as const;
 export const FILTER_MEMBERS = ['type', 'mandatory', 'filterClass', 'mediaTypes', 'adapters'] as const;
-export const ADAPTER_MEMBERS = ['name', 'driver', 'wire', 'parameters'] as const;
+export const ADAPTER_MEMBERS = ['name', 'driver', 'wire', 'device', 'parameters'] as const;
+const DEVICE_INTERRUPTS = ['line', 'msi', 'msi-x'] as const;
+export type DeviceInterrupts = (typeof DEVICE_INTERRUPTS)[number];
 
 /** Drivers or adapters in one file. */
 const LIST_LIMIT = 1024;
@@ -231,8 +235,17 @@ function parseAdapter(value: unknown, place: Place, drivers: readonly StackDrive
     name,
     driver,
     wire: adapter['wire'] === undefined ? null : parseWire(adapter['wire'], place.member('wire')),
+    ...(adapter['device'] === undefined
+      ? {}
+      : { device: parseDevice(adapter['device'], place.member('device')) }),
     parameters: parseParameters(adapter['parameters'], place.member('parameters')),
   };
+}
+
+function parseDevice(value: unknown, place: Place): DeviceInterrupts {
+  const known = DEVICE_INTERRUPTS.find((kind) => kind === value);
+  if (known === undefined) throw place.wrong(value, `one of ${DEVICE_INTERRUPTS.join(', ')}`);
+  return known;
 }
 
 function parseWire(value: unknown, place: Place): WireOptions {
