@@ -2,8 +2,10 @@
 
 import { describe, expect, test } from 'vitest';
 import { echo } from '../drivers/echo/echo.ts';
+import { monitor } from '../drivers/monitor/monitor.ts';
 import { mux } from '../drivers/mux/mux.ts';
 import { pass51 } from '../drivers/pass51/pass51.ts';
+import { passthrough } from '../drivers/passthrough/passthrough.ts';
 import { wireport } from '../drivers/wireport/wireport.ts';
 import { wireport51 } from '../drivers/wireport51/wireport51.ts';
 import { type DriverImage, Machine, type MachineOptions, Segment } from '../src/machine/index.ts';
@@ -101,6 +103,55 @@ describe.each(miniports)('a 5.1 miniport in %s', (_language, image) => {
       station.send(...Array.from({ length: 20 }, (_, i) => ping(i)));
       expect(await machine.unload('port')).toBe(0);
       station.received();
+    }
+    await takeDown(machine);
+  });
+
+  test('lies below filter modules, put in and taken out under traffic', async () => {
+    const { machine, segment, station } = createMachine();
+    machine.configureFilter('monitor', { type: 'monitoring' });
+    expect(await machine.load('port', image())).toBe(0);
+    expect(await machine.load('echo', echo)).toBe(0);
+    expect(await machine.addAdapter('port', { name: 'Ethernet', wire: segment.addPort(OWN_MAC) })).toBe(true);
+    for (const [name, filter] of [
+      ['passthrough', passthrough],
+      ['monitor', monitor],
+    ] as const) {
+      station.send(...Array.from({ length: 20 }, (_, i) => ping(i)));
+      expect(await machine.load(name, filter)).toBe(0);
+      await machine.settle();
+      station.received();
+      await exchange(machine, station);
+    }
+    station.send(...Array.from({ length: 20 }, (_, i) => ping(i)));
+    expect(await machine.unload('passthrough')).toBe(0);
+    await machine.settle();
+    station.received();
+    await exchange(machine, station);
+    await takeDown(machine);
+  });
+
+  test('sleeps in D3, is stopped for a rebalance, and answers afterwards', async () => {
+    const { machine, segment, station } = createMachine();
+    expect(await machine.load('port', image())).toBe(0);
+    expect(await machine.load('echo', echo)).toBe(0);
+    expect(await machine.addAdapter('port', { name: 'Ethernet', wire: segment.addPort(OWN_MAC) })).toBe(true);
+    for (const change of [
+      async () => {
+        expect(await machine.setAdapterPower('Ethernet', 'D3')).toBe(true);
+        expect(await machine.setAdapterPower('Ethernet', 'D0')).toBe(true);
+      },
+      async () => {
+        await machine.suspend();
+        await machine.resume();
+      },
+      async () => expect(await machine.rebalanceAdapter('Ethernet')).toBe(true),
+    ]) {
+      station.send(...Array.from({ length: 10 }, (_, i) => ping(i)));
+      await change();
+      await machine.settle();
+      station.received();
+      await exchange(machine, station);
     }
     await takeDown(machine);
   });
