@@ -1,6 +1,8 @@
 /** Every kind of driver at once, from INF files: it comes up, carries traffic, sleeps, loses hardware, and comes down. */
 
 import { describe, expect, test } from 'vitest';
+import { CellSwitch, cellmcm, Phone, phoneDriver } from '../drivers/cells/index.ts';
+import { Machine } from '../src/machine/index.ts';
 import {
   type InstalledMachine,
   type InstalledPackage,
@@ -21,7 +23,11 @@ const PACKAGES: readonly InstalledPackage[] = [
   { inf: 'drivers/cardport/cardport.inf', devices: ['Hardware'] },
   { inf: 'drivers/passthrough/passthrough.inf' },
   { inf: 'native/drivers/monitor/monitor.inf', sources: COMPILED },
+  { inf: 'drivers/cells/cellport.inf', devices: ['Cells'] },
+  { inf: 'drivers/cells/cellcm.inf' },
+  { inf: 'test/support/phone/phone.inf' },
   { inf: 'drivers/mux/mux.inf' },
+  { inf: 'drivers/pass51/pass51.inf' },
   { inf: 'drivers/echo/echo.inf' },
   { inf: 'drivers/echo51/echo51.inf' },
   { inf: 'native/drivers/sniff/sniff.inf', sources: COMPILED },
@@ -59,18 +65,59 @@ function load({ stations, machine }: InstalledMachine, names: readonly string[])
 const statesOf = ({ machine }: InstalledMachine): string[] =>
   machine.snapshot().adapters.map(({ name, state }) => `${name} ${state}`);
 
+/** A second machine on a cell network, whose call manager lies in its miniport driver. */
+async function remotePhone(cells: CellSwitch): Promise<{ readonly machine: Machine; readonly phone: Phone }> {
+  const machine = new Machine({ memorySize: 32 * 1024 * 1024, seed: 9 });
+  const phone = new Phone(['talk']);
+  await machine.load('cellmcm', cellmcm);
+  await machine.load('phone', phoneDriver(phone));
+  await machine.addAdapter('cellmcm', { name: 'Cells', wire: cells.addStation() });
+  await machine.settle();
+  return { machine, phone };
+}
+
 describe.each([
   [1, 1],
   [2, 2],
   [3, 4],
 ])('seed %i, %i processors', (seed, processors) => {
   test('a system of drivers of every kind', async () => {
-    const installed = await startInstalled(installAll(PACKAGES), { seed, processors });
+    const cells = new CellSwitch();
+    const phone = new Phone(['echo']);
+    const installed = await startInstalled(
+      installAll(PACKAGES),
+      { seed, processors },
+      { wires: { Cells: cells.addStation() }, images: { phone: phoneDriver(phone) } },
+    );
     const { machine } = installed;
+    const there = await remotePhone(cells);
     const names = [...installed.stations.keys()];
     expect(installed.problems).toEqual([]);
     expect(statesOf(installed).filter((text) => !text.endsWith(' Running'))).toEqual([]);
+    /** Both machines live for some milliseconds; the other one catches up first. */
+    const run = async (milliseconds = 20): Promise<void> => {
+      for (let passed = 0; passed < milliseconds; passed++) {
+        await machine.run(1);
+        const behind = machine.kernel.clock.now - there.machine.kernel.clock.now;
+        if (behind > 0) await there.machine.run(behind / 10_000);
+      }
+    };
+    /** A call from here to there, on which both are heard. */
+    const talk = async (): Promise<ReturnType<Phone['call']>> => {
+      const call = phone.call('2/talk');
+      await run();
+      expect(call.state).toBe('connected');
+      const answered = there.phone.calls.at(-1);
+      if (answered === undefined) throw new Error('nobody was called');
+      phone.say(call, 'Can you hear me?');
+      there.phone.say(answered, 'I can.');
+      await run();
+      expect([answered.heard, call.heard]).toEqual([['Can you hear me?'], ['I can.']]);
+      return call;
+    };
     await expectReplies(installed);
+    phone.hangUp(await talk());
+    await run();
 
     load(installed, names);
     await machine.suspend();
@@ -86,13 +133,16 @@ describe.each([
     }
     await expectReplies(installed);
 
+    await talk();
     load(installed, names);
-    await machine.surpriseRemoveAdapter('Other');
-    await expectReplies(installed, ['Other']);
+    for (const name of ['Other', 'Hardware', 'Cells']) await machine.surpriseRemoveAdapter(name);
+    await expectReplies(installed, ['Other', 'Hardware']);
 
     load(installed, names);
     await machine.stop();
+    await there.machine.stop();
     expect(machine.kernel.findings).toEqual([]);
+    expect(there.machine.kernel.findings).toEqual([]);
     expect(machine.snapshot().adapters).toEqual([]);
   });
 });

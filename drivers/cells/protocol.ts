@@ -4,7 +4,6 @@ import {
   NDIS_OBJECT_TYPE_PROTOCOL_DRIVER_CHARACTERISTICS,
   NDIS_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
   NDIS_SIZEOF_PROTOCOL_DRIVER_CHARACTERISTICS_REVISION_2,
-  NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_SUCCESS,
   type NET_PNP_EVENT_NOTIFICATION,
   NetEventPause,
@@ -35,7 +34,8 @@ export function protocolCharacteristics(name: string) {
           if (binding !== null) binding.running = true;
           return NDIS_STATUS_SUCCESS;
         default:
-          return NDIS_STATUS_NOT_SUPPORTED;
+          // An adapter that sleeps or goes takes its calls with it; a failure would mean to be unbound.
+          return NDIS_STATUS_SUCCESS;
       }
     },
     OidRequestCompleteHandler: () => {},

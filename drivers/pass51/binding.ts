@@ -1,7 +1,7 @@
 /** What pass51 keeps of one binding: the adapter below, and the virtual miniport above it. */
 
 import type { Address, Cell, DriverImports } from '../../src/machine/index.ts';
-import { NDIS_EVENT, NDIS_REQUEST, NDIS_STATUS_SUCCESS } from '../../src/machine/index.ts';
+import { NDIS_EVENT, NDIS_REQUEST, NDIS_STATUS_SUCCESS, NdisDeviceStateD0 } from '../../src/machine/index.ts';
 
 /** Packets of its own for what is under way, in each direction. */
 const PACKET_COUNT = 64;
@@ -33,6 +33,8 @@ export class Pass51Binding {
   readonly request: Address;
   bytesDone: Address = 0;
   bytesNeeded: Address = 0;
+  /** NDIS_DEVICE_POWER_STATE of the virtual miniport. */
+  powerState = NdisDeviceStateD0;
   /** Frames were indicated by header and lookahead since ProtocolReceiveComplete. */
   indicated = false;
   /** An array of one packet. */

@@ -12,12 +12,16 @@ import {
   NDIS_ATTRIBUTE_INTERMEDIATE_DRIVER,
   NDIS_ATTRIBUTE_NO_HALT_ON_SUSPEND,
   NDIS_REQUEST,
+  NDIS_STATUS_FAILURE,
   NDIS_STATUS_PENDING,
   NDIS_STATUS_RESOURCES,
   NDIS_STATUS_SUCCESS,
   NDIS_STATUS_UNSUPPORTED_MEDIA,
+  NdisDeviceStateD0,
   NdisRequestQueryInformation,
   NdisRequestSetInformation,
+  OID_PNP_QUERY_POWER,
+  OID_PNP_SET_POWER,
 } from '../../src/machine/index.ts';
 import type { Pass51Binding } from './binding.ts';
 import { indicatedPacket, packetToSend, sentPacket } from './packets.ts';
@@ -69,6 +73,13 @@ function passOn(type: number) {
     bytesNeeded: Address,
   ): number => {
     const { ndis, memory } = binding.imports;
+    // The power of the virtual miniport is its own: neither of the two is passed on.
+    if (oid === OID_PNP_QUERY_POWER) return NDIS_STATUS_SUCCESS;
+    if (oid === OID_PNP_SET_POWER) {
+      binding.powerState = memory.u32[buffer >> 2];
+      return NDIS_STATUS_SUCCESS;
+    }
+    if (binding.powerState !== NdisDeviceStateD0) return NDIS_STATUS_FAILURE;
     binding.bytesDone = bytesDone;
     binding.bytesNeeded = bytesNeeded;
     memory.u8.fill(0, binding.request, binding.request + NDIS_REQUEST.size);

@@ -72,11 +72,19 @@ export interface InstalledMachine {
   readonly stations: ReadonlyMap<string, TestStation>;
 }
 
-/** Starts a machine from an installed system; each adapter has a segment of its own with a station on it. */
+/** What the test gives in place of what the system has. */
+export interface StartWith {
+  /** The wire of a device, by its name. */
+  readonly wires?: Readonly<Record<string, Wire>>;
+  /** The driver of a service. */
+  readonly images?: Readonly<Record<string, DriverImage>>;
+}
+
+/** Starts a machine from an installed system; each adapter without a wire has a segment of its own with a station on it. */
 export async function startInstalled(
   system: InstalledSystem,
   options: MachineOptions = {},
-  wireOf: (device: string) => Wire | undefined = () => undefined,
+  { wires = {}, images = {} }: StartWith = {},
 ): Promise<InstalledMachine> {
   const machine = new Machine(options);
   const segments = new Map<string, Segment>();
@@ -86,11 +94,10 @@ export async function startInstalled(
     ),
   );
   const problems = await startSystem(machine, system, {
-    load: (_service, file) => Promise.resolve(imageOf(file)),
+    load: (service, file) => Promise.resolve(images[service] ?? imageOf(file)),
     wireOf: (instanceId) => {
       const name = names.get(instanceId) ?? instanceId;
-      const given = wireOf(name);
-      if (given !== undefined) return given;
+      if (name in wires) return wires[name];
       const segment = new Segment({ name });
       segments.set(name, segment);
       return segment.addPort();

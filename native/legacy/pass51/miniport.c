@@ -26,6 +26,7 @@ static NDIS_STATUS NTAPI Pass51Initialize(
             NDIS_ATTRIBUTE_INTERMEDIATE_DRIVER | NDIS_ATTRIBUTE_DESERIALIZE | NDIS_ATTRIBUTE_NO_HALT_ON_SUSPEND,
         0);
     Adapter->MiniportHandle = MiniportAdapterHandle;
+    Adapter->PowerState = NdisDeviceStateD0;
     return NDIS_STATUS_SUCCESS;
 }
 
@@ -119,6 +120,15 @@ PassRequest(PPASS51_ADAPTER Adapter, NDIS_REQUEST_TYPE Type, NDIS_OID Oid, PVOID
     PNDIS_REQUEST Request = &Adapter->Request;
     NDIS_STATUS Status;
 
+    /* The power of the virtual miniport is its own: neither of the two is passed on. */
+    if (Oid == OID_PNP_QUERY_POWER)
+        return NDIS_STATUS_SUCCESS;
+    if (Oid == OID_PNP_SET_POWER) {
+        Adapter->PowerState = *(NDIS_DEVICE_POWER_STATE *)Buffer;
+        return NDIS_STATUS_SUCCESS;
+    }
+    if (Adapter->PowerState != NdisDeviceStateD0)
+        return NDIS_STATUS_FAILURE;
     Adapter->BytesDone = BytesDone;
     Adapter->BytesNeeded = BytesNeeded;
     Request->RequestType = Type;

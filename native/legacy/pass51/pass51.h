@@ -27,6 +27,7 @@ typedef struct _PASS51_ADAPTER {
     NDIS_REQUEST Request;
     PULONG BytesDone;
     PULONG BytesNeeded;
+    NDIS_DEVICE_POWER_STATE PowerState; /* of the virtual miniport */
     /* Frames were indicated by header and lookahead since ProtocolReceiveComplete. */
     BOOLEAN Indicated;
     WCHAR Name[NAME_LENGTH];
