@@ -14,4 +14,5 @@
 #include "ndisbox/generated/ndis/functions.h"
 #include "ndisbox/ndis/services.h"
 #include "ndisbox/ndis/netBuffer.h"
+#include "ndisbox/ndis/callManager.h"
 #include "ndisbox/ndis/arrays.h"

@@ -9,7 +9,6 @@ import {
   NDIS_MAC_OPTION_NO_LOOPBACK,
   NDIS_STATUS_BUFFER_TOO_SHORT,
   NDIS_STATUS_NOT_SUPPORTED,
-  NDIS_STATUS_PENDING,
   NDIS_STATUS_SUCCESS,
   NdisMedium802_3,
   OID_802_3_CURRENT_ADDRESS,
@@ -200,5 +199,3 @@ export async function startLegacy(
   await t.runAll();
   return adapter;
 }
-
-export { NDIS_STATUS_PENDING };

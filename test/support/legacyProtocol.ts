@@ -1,7 +1,7 @@
 /** A protocol driver for NDIS 5.1 for tests: it notes what it is asked and does what a test tells it. */
 
 import { type Address, readUnicodeString } from '../../src/memory/index.ts';
-import { NDIS_STATUS_PENDING, NDIS_STATUS_SUCCESS, ProtocolDriver } from '../../src/ndis/index.ts';
+import { NDIS_STATUS_SUCCESS, ProtocolDriver } from '../../src/ndis/index.ts';
 import type { Cell, TestDriver, TestNdis } from './ndis.ts';
 
 /** Bytes of the characteristics of NDIS 5. */
@@ -178,5 +178,3 @@ export class LegacyTestProtocol {
     return this.t.memory.u32[this.status.address >> 2];
   }
 }
-
-export { NDIS_STATUS_PENDING };

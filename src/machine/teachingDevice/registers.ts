@@ -20,7 +20,6 @@ export const MULTICAST_HASH_LOW = 0x030;
 export const MULTICAST_HASH_HIGH = 0x034;
 /** Rings: transmit, receive 0, receive 1; each has the five registers that follow. */
 export const TRANSMIT_RING = 0x040;
-export const RECEIVE_RING_0 = 0x060;
 export const RECEIVE_RING_1 = 0x080;
 export const RING_LOW = 0x00;
 export const RING_HIGH = 0x04;

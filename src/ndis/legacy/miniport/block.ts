@@ -23,9 +23,6 @@ const scratchOffsets = {
   media: 24,
 } as const;
 
-/** Media that fit behind the block. */
-export const MEDIA_LIMIT = (SCRATCH_SIZE - scratchOffsets.media) >> 2;
-
 /** Where handlers of the driver leave results. */
 export type Scratch = { readonly [K in keyof typeof scratchOffsets]: Address };
 
