@@ -25,7 +25,7 @@ const MDL_ADDRESS = MDL.offset.MappedSystemVa;
 const MDL_BYTE_COUNT = MDL.offset.ByteCount;
 
 /** Where byte `index` of a frame lies, or 0. */
-function byteAddress(memory: KernelMemory, buffer: Address, index: number): Address {
+export function frameByteAddress(memory: KernelMemory, buffer: Address, index: number): Address {
   const { i32, u32 } = memory;
   let at = u32[(buffer + NB_CURRENT_MDL_OFFSET) >> 2] + index;
   for (let mdl = i32[(buffer + NB_CURRENT_MDL) >> 2]; mdl !== 0; mdl = i32[(mdl + MDL_NEXT) >> 2]) {
@@ -64,11 +64,11 @@ export function insertTag(imports: DriverImports, buffer: Address, tci: number):
     return true;
   }
   for (let i = 0; i < ADDRESSES; i++)
-    u8[byteAddress(memory, buffer, i)] = u8[byteAddress(memory, buffer, i + VLAN_TAG)];
-  u8[byteAddress(memory, buffer, ADDRESSES)] = 0x81;
-  u8[byteAddress(memory, buffer, ADDRESSES + 1)] = 0;
-  u8[byteAddress(memory, buffer, ADDRESSES + 2)] = tci >> 8;
-  u8[byteAddress(memory, buffer, ADDRESSES + 3)] = tci & 0xff;
+    u8[frameByteAddress(memory, buffer, i)] = u8[frameByteAddress(memory, buffer, i + VLAN_TAG)];
+  u8[frameByteAddress(memory, buffer, ADDRESSES)] = 0x81;
+  u8[frameByteAddress(memory, buffer, ADDRESSES + 1)] = 0;
+  u8[frameByteAddress(memory, buffer, ADDRESSES + 2)] = tci >> 8;
+  u8[frameByteAddress(memory, buffer, ADDRESSES + 3)] = tci & 0xff;
   return true;
 }
 
@@ -80,11 +80,11 @@ export function removeTag(imports: DriverImports, buffer: Address): void {
   if (piece !== 0) u8.copyWithin(piece + VLAN_TAG, piece, piece + ADDRESSES);
   else
     for (let i = ADDRESSES - 1; i >= 0; i--)
-      u8[byteAddress(memory, buffer, i + VLAN_TAG)] = u8[byteAddress(memory, buffer, i)];
+      u8[frameByteAddress(memory, buffer, i + VLAN_TAG)] = u8[frameByteAddress(memory, buffer, i)];
   ndis.NdisAdvanceNetBufferDataStart(buffer, VLAN_TAG, true, null);
 }
 
 /** Byte `index` of a frame, which is that long. */
 export function frameByte(memory: KernelMemory, buffer: Address, index: number): number {
-  return memory.u8[byteAddress(memory, buffer, index)];
+  return memory.u8[frameByteAddress(memory, buffer, index)];
 }

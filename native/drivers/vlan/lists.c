@@ -9,7 +9,6 @@
 
 #define ADDRESSES 12
 #define TAG_LENGTH 4
-#define VLAN_ID_MASK 0x0fff
 #define PRIORITY_SHIFT 13
 
 typedef enum _VLAN_CHANGE {

@@ -3,6 +3,10 @@
  * what comes up with that tag, in the frame or in the information of the list, loses it; the frames of other VLANs and
  * untagged ones go back to the miniport driver. Senders that name another VLAN get their lists back with
  * NDIS_STATUS_INVALID_PACKET. Parameters: `VlanId` (1 to 4094, default 1), `Priority` (0 to 7, of frames that name none).
+ * With the parameter `Rewrite` (`10:20,30:40`, see rewriteIds.c) it is another filter instead, for which the two above
+ * mean nothing: tags stay where they are, frames sent with VLAN id 10 go out with 20, frames received with 20 come up
+ * with 10, in the frame or in the information of the list; priorities stay, and everything else passes as it is. A text
+ * that breaks the rules fails DriverEntry with STATUS_INVALID_PARAMETER; a blank one is none.
  * See "Modifying Send and Receive Data in Filter Modules" (network).
  */
 #include "vlan.h"
@@ -25,22 +29,24 @@ static FILTER_STATUS VlanStatus;
 
 VLAN_DRIVER Vlan;
 
-/* A chain of lists that is being made. */
-typedef struct _CHAIN {
-    PNET_BUFFER_LIST First;
-    PNET_BUFFER_LIST Last;
-    ULONG Count;
-} CHAIN, *PCHAIN;
-
-static VOID AddToChain(PCHAIN Chain, PNET_BUFFER_LIST List)
+static BOOLEAN IsBlank(PCWSTR Text)
 {
-    NET_BUFFER_LIST_NEXT_NBL(List) = NULL;
-    if (Chain->First == NULL)
-        Chain->First = List;
-    else
-        NET_BUFFER_LIST_NEXT_NBL(Chain->Last) = List;
-    Chain->Last = List;
-    Chain->Count++;
+    while (*Text == L' ')
+        Text++;
+    return *Text == 0;
+}
+
+/* FALSE where `Rewrite` makes no sense. */
+static BOOLEAN ReadParameters(PUNICODE_STRING RegistryPath)
+{
+    WCHAR Text[PARAMETER_TEXT_LENGTH];
+    HANDLE Parameters = OpenParameters(RegistryPath);
+
+    Vlan.Rewrites = ReadText(Parameters, L"Rewrite", Text) && !IsBlank(Text);
+    Vlan.VlanId = (USHORT)ReadNumber(Parameters, L"VlanId", 1, 1, 4094);
+    Vlan.Priority = (USHORT)ReadNumber(Parameters, L"Priority", 0, 0, 7);
+    CloseParameters(Parameters);
+    return !Vlan.Rewrites || ParseRewrite(Text);
 }
 
 _Use_decl_annotations_
@@ -50,11 +56,13 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     /* What identifies the filter; an INF file for it has the same. */
     static const UNICODE_STRING UniqueName = RTL_CONSTANT_STRING(L"{A9E4B3C2-6F0D-4D0B-9E61-3B6C1D2F7A03}");
     NDIS_FILTER_DRIVER_CHARACTERISTICS Characteristics;
-    HANDLE Parameters = OpenParameters(RegistryPath);
 
-    Vlan.VlanId = (USHORT)ReadNumber(Parameters, L"VlanId", 1, 1, 4094);
-    Vlan.Priority = (USHORT)ReadNumber(Parameters, L"Priority", 0, 0, 7);
-    CloseParameters(Parameters);
+    if (!ReadParameters(RegistryPath)) {
+        DbgPrint(
+            "vlan: Rewrite takes pairs of VLAN ids such as 10:20,30:40: numbers from 1 to 4094, none twice on one side, "
+            "at most 16 pairs\n");
+        return STATUS_INVALID_PARAMETER;
+    }
     DriverObject->DriverUnload = VlanUnload;
 
     RtlZeroMemory(&Characteristics, sizeof(Characteristics));
@@ -76,6 +84,8 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     Characteristics.ReceiveNetBufferListsHandler = VlanReceive;
     Characteristics.ReturnNetBufferListsHandler = VlanReturn;
     Characteristics.StatusHandler = VlanStatus;
+    if (Vlan.Rewrites)
+        SetRewriteHandlers(&Characteristics);
     return NdisFRegisterFilterDriver(DriverObject, NULL, &Characteristics, &Vlan.Filter);
 }
 
@@ -86,7 +96,7 @@ static VOID VlanUnload(PDRIVER_OBJECT DriverObject)
     NdisFDeregisterFilterDriver(Vlan.Filter);
 }
 
-/* Modules have no state, so that the handle of each is its context. */
+/* Modules of a port have no state, so that the handle of each is its context. */
 _Use_decl_annotations_
 static NDIS_STATUS VlanAttach(
     NDIS_HANDLE NdisFilterHandle,
