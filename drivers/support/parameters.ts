@@ -16,11 +16,13 @@ import {
   REG_DWORD,
   REG_SZ,
   readUnicodeString,
+  STATUS_OBJECT_NAME_NOT_FOUND,
   type UNICODE_STRING,
 } from '../../src/machine/index.ts';
 
-/** Bytes of the longest value that is read. */
-const VALUE_LIMIT = 512;
+/** Bytes of the longest value that is read, with what stands before its data: 255 characters and a zero. */
+const VALUE_LIMIT = 524;
+const UNREADABLE = Symbol('unreadable');
 const VALUE_TYPE = KEY_VALUE_PARTIAL_INFORMATION.offset.Type;
 const VALUE_LENGTH = KEY_VALUE_PARTIAL_INFORMATION.offset.DataLength;
 const VALUE_DATA = KEY_VALUE_PARTIAL_INFORMATION.offset.Data;
@@ -30,6 +32,7 @@ export class DriverParameters {
   /** Name of the service, the last part of its registry path. */
   readonly serviceName: string;
   readonly #values = new Map<string, string | number>();
+  readonly #unreadable = new Set<string>();
 
   /** Reads the values called `names`; those that are missing or neither REG_SZ nor REG_DWORD keep their defaults. */
   static async read(
@@ -44,7 +47,8 @@ export class DriverParameters {
     const room = imports.data(VALUE_LIMIT + 16);
     for (const name of names) {
       const value = readValue(imports, key, name, room);
-      if (value !== null) parameters.#values.set(name, value);
+      if (value === UNREADABLE) parameters.#unreadable.add(name);
+      else if (value !== null) parameters.#values.set(name, value);
     }
     await imports.ntoskrnl.ZwClose(key);
     return parameters;
@@ -52,6 +56,11 @@ export class DriverParameters {
 
   private constructor(serviceName: string) {
     this.serviceName = serviceName;
+  }
+
+  /** True for a value that is there but too long or of another type. */
+  isUnreadable(name: string): boolean {
+    return this.#unreadable.has(name);
   }
 
   /** A text, or a number as text. */
@@ -81,19 +90,21 @@ function openKey(imports: DriverImports, path: string): Address | null {
   return NT_SUCCESS(ntoskrnl.ZwOpenKey(handle, KEY_READ, attributes)) ? handle.value : null;
 }
 
+/** Null where there is none. */
 function readValue(
   imports: DriverImports,
   key: Address,
   name: string,
   room: Address,
-): string | number | null {
+): string | number | typeof UNREADABLE | null {
   const { memory, ntoskrnl } = imports;
   const length = imports.cell();
   const status = ntoskrnl.ZwQueryValueKey(key, name, KeyValuePartialInformation, room, VALUE_LIMIT, length);
-  if (!NT_SUCCESS(status)) return null;
+  if (status === STATUS_OBJECT_NAME_NOT_FOUND) return null;
+  if (!NT_SUCCESS(status)) return UNREADABLE;
   const data = room + VALUE_DATA;
   if (memory.u32[(room + VALUE_TYPE) >> 2] === REG_DWORD) return memory.data.getUint32(data, true);
-  if (memory.u32[(room + VALUE_TYPE) >> 2] !== REG_SZ) return null;
+  if (memory.u32[(room + VALUE_TYPE) >> 2] !== REG_SZ) return UNREADABLE;
   let text = '';
   const end = data + memory.u32[(room + VALUE_LENGTH) >> 2];
   for (let at = data; at + 1 < end; at += 2) text += String.fromCharCode(memory.data.getUint16(at, true));

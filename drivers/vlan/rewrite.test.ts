@@ -141,6 +141,18 @@ describe.each(twins(vlan, 'vlan'))('vlan with Rewrite (%s)', (_kind, driver) => 
       await machine.stop();
     });
 
+  test('takes 255 characters and no more, and a blank text as none', async () => {
+    for (const [text, status] of [
+      ['10:20'.padEnd(255), 0],
+      ['10:20'.padEnd(256), STATUS_INVALID_PARAMETER],
+      ['  ', 0],
+    ] as const) {
+      const machine = new Machine({ memorySize: 32 * 1024 * 1024 });
+      expect(await machine.load('vlan', driver, { Rewrite: text })).toBe(status);
+      await machine.stop();
+    }
+  });
+
   for (const processors of [1, 2])
     test(`ids change both ways, priorities stay, the rest passes: processors ${processors}`, async () => {
       const { exchange, introduce, stop, low, high } = await stack(driver, '10:20, 4094:300', {

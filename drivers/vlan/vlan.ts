@@ -6,7 +6,8 @@
  * With the parameter `Rewrite` (`10:20,30:40`, see rewriteIds.ts) it is another filter instead, for which the two above
  * mean nothing: tags stay where they are, frames sent with VLAN id 10 go out with 20, frames received with 20 come up
  * with 10, in the frame or in the information of the list; priorities stay, and everything else passes as it is. A text
- * that breaks the rules fails DriverEntry with STATUS_INVALID_PARAMETER; a blank one is none.
+ * that breaks the rules, has more than 255 characters or is no text fails DriverEntry with STATUS_INVALID_PARAMETER; a
+ * blank one is none.
  * Implements "Modifying Send and Receive Data in Filter Modules" (network) and IEEE 802.1Q.
  */
 
@@ -43,7 +44,7 @@ const NBL_STATUS = NET_BUFFER_LIST.offset.Status;
 
 const PARAMETERS = ['VlanId', 'Priority', 'Rewrite'];
 const REWRITE_RULES =
-  'Rewrite takes pairs of VLAN ids such as 10:20,30:40: numbers from 1 to 4094, none twice on one side, at most 16 pairs';
+  'Rewrite takes pairs of VLAN ids such as 10:20,30:40: numbers from 1 to 4094, none twice on one side, at most 16 pairs and 255 characters';
 
 /** A module: its FilterModuleContext. */
 interface VlanModule {
@@ -76,6 +77,7 @@ export const vlan = defineDriver((imports: DriverImports) => {
 /** The handlers that the parameters ask for; null where `Rewrite` makes no sense. */
 function handlersFor(imports: DriverImports, parameters: DriverParameters) {
   const rewrite = parameters.text('Rewrite', '');
+  if (parameters.isUnreadable('Rewrite')) return null;
   if (/^ *$/.test(rewrite)) {
     const vlanId = parameters.number('VlanId', 1, 1, 4094);
     const lists = new VlanLists(imports, vlanId, parameters.number('Priority', 0, 0, 7));

@@ -6,7 +6,8 @@
  * With the parameter `Rewrite` (`10:20,30:40`, see rewriteIds.c) it is another filter instead, for which the two above
  * mean nothing: tags stay where they are, frames sent with VLAN id 10 go out with 20, frames received with 20 come up
  * with 10, in the frame or in the information of the list; priorities stay, and everything else passes as it is. A text
- * that breaks the rules fails DriverEntry with STATUS_INVALID_PARAMETER; a blank one is none.
+ * that breaks the rules, has more than 255 characters or is no text fails DriverEntry with STATUS_INVALID_PARAMETER; a
+ * blank one is none.
  * See "Modifying Send and Receive Data in Filter Modules" (network).
  */
 #include "vlan.h"
@@ -36,17 +37,30 @@ static BOOLEAN IsBlank(PCWSTR Text)
     return *Text == 0;
 }
 
+static BOOLEAN IsThere(HANDLE Parameters, PCWSTR Name)
+{
+    UNICODE_STRING ValueName;
+    ULONG Length;
+
+    if (Parameters == NULL)
+        return FALSE;
+    RtlInitUnicodeString(&ValueName, Name);
+    return ZwQueryValueKey(Parameters, &ValueName, KeyValuePartialInformation, NULL, 0, &Length) !=
+        STATUS_OBJECT_NAME_NOT_FOUND;
+}
+
 /* FALSE where `Rewrite` makes no sense. */
 static BOOLEAN ReadParameters(PUNICODE_STRING RegistryPath)
 {
-    WCHAR Text[PARAMETER_TEXT_LENGTH];
+    WCHAR Text[PARAMETER_TEXT_LENGTH] = { 0 };
     HANDLE Parameters = OpenParameters(RegistryPath);
+    BOOLEAN CanBeRead = ReadText(Parameters, L"Rewrite", Text) || !IsThere(Parameters, L"Rewrite");
 
-    Vlan.Rewrites = ReadText(Parameters, L"Rewrite", Text) && !IsBlank(Text);
+    Vlan.Rewrites = !IsBlank(Text);
     Vlan.VlanId = (USHORT)ReadNumber(Parameters, L"VlanId", 1, 1, 4094);
     Vlan.Priority = (USHORT)ReadNumber(Parameters, L"Priority", 0, 0, 7);
     CloseParameters(Parameters);
-    return !Vlan.Rewrites || ParseRewrite(Text);
+    return CanBeRead && (!Vlan.Rewrites || ParseRewrite(Text));
 }
 
 _Use_decl_annotations_
@@ -60,7 +74,7 @@ NTSTATUS DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
     if (!ReadParameters(RegistryPath)) {
         DbgPrint(
             "vlan: Rewrite takes pairs of VLAN ids such as 10:20,30:40: numbers from 1 to 4094, none twice on one side, "
-            "at most 16 pairs\n");
+            "at most 16 pairs and 255 characters\n");
         return STATUS_INVALID_PARAMETER;
     }
     DriverObject->DriverUnload = VlanUnload;
