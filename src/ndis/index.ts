@@ -14,6 +14,7 @@ export * from './legacy/packet/index.ts';
 export * from './legacy/buffer/bufferFunctions.ts';
 export * from './legacy/translation/index.ts';
 export * from './legacy/protocol/index.ts';
+export * from './legacy/condis/callbacks.ts';
 export { NDIS_PROC } from './legacy/services/workItems.ts';
 export * from './legacy/services/functions.ts';
 export * from './memory/lookaside.ts';

@@ -30,8 +30,9 @@ export const OFFERED_FAMILY_LIMIT = 64;
 
 /** The connection-oriented side of a binding. */
 export class BindingConnections {
-  readonly client: ClientEnd | null;
-  readonly manager: CallManagerEnd | null;
+  /** Set when the binding is first used; for a driver of NDIS 5 when it opens or offers its first family. */
+  client: ClientEnd | null;
+  manager: CallManagerEnd | null;
   /** Address families it opened as a client, and that clients opened with it. */
   readonly opened = new Set<AddressFamily>();
   readonly served = new Set<AddressFamily>();

@@ -6,3 +6,4 @@ export * from './miniport/functions.ts';
 export * from './protocol/functions.ts';
 export * from './services/functions.ts';
 export * from './hardware/functions.ts';
+export * from './condis/functions.ts';

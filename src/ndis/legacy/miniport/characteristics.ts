@@ -5,10 +5,18 @@
 
 import type { CallbackDeclaration, Driver, DriverCallback } from '../../../kernel/index.ts';
 import { type Address, FIRST_MAPPED_ADDRESS } from '../../../memory/index.ts';
+import {
+  MINIPORT_CO_ACTIVATE_VC,
+  MINIPORT_CO_CREATE_VC,
+  MINIPORT_CO_DEACTIVATE_VC,
+  MINIPORT_CO_DELETE_VC,
+} from '../../condis/miniportCallbacks.ts';
 import { NDIS_STATUS_BAD_CHARACTERISTICS, NDIS_STATUS_BAD_VERSION } from '../../generated/constants/index.ts';
 import { NDIS_MINIPORT_CHARACTERISTICS } from '../../generated/structures/index.ts';
 import type { NdisLibrary } from '../../library.ts';
 import type { NDIS_STATUS } from '../../status.ts';
+import { W_CO_REQUEST_HANDLER, W_CO_SEND_PACKETS_HANDLER } from '../condis/callbacks.ts';
+import { informationEnds } from '../condis/information.ts';
 import {
   W_ALLOCATE_COMPLETE_HANDLER,
   W_CANCEL_SEND_PACKETS_HANDLER,
@@ -29,7 +37,7 @@ import {
   W_SET_INFORMATION_HANDLER,
   W_TRANSFER_DATA_HANDLER,
 } from './callbacks.ts';
-import type { LegacyHandlers } from './legacyDriver.ts';
+import type { LegacyCoHandlers, LegacyHandlers } from './legacyDriver.ts';
 
 export const CHARACTERISTICS_PAGE = 'ndis/nf-ndis-ndisimregisterlayeredminiport';
 
@@ -139,7 +147,7 @@ export function readLegacyCharacteristics(
   }
   const reader = new Reader(ndis, driver, address, known.size, call);
   reader.checkReserved(known.reserved);
-  const handlers = readHandlers(reader);
+  const handlers = withRequestHandlers(ndis, readHandlers(reader));
   const missing = missingHandlers(handlers, intermediate);
   if (!isComplete(handlers) || missing.length > 0) {
     return refuse(NDIS_STATUS_BAD_CHARACTERISTICS, `required but missing: ${missing.join(', ')}`);
@@ -169,6 +177,33 @@ function readHandlers(reader: Reader): Handlers {
     cancelSendPackets: reader.handler('CancelSendPacketsHandler', W_CANCEL_SEND_PACKETS_HANDLER),
     pnpEventNotify: reader.handler('PnPEventNotifyHandler', W_PNP_EVENT_NOTIFY_HANDLER),
     shutdown: reader.handler('AdapterShutdownHandler', W_MINIPORT_SHUTDOWN_HANDLER),
+    co: readCoHandlers(reader),
+  };
+}
+
+/** The connection-oriented handlers: such a driver is one that registers MiniportCoSendPackets and MiniportCoRequest. */
+function readCoHandlers(reader: Reader): LegacyCoHandlers | null {
+  const sendPackets = reader.handler('CoSendPacketsHandler', W_CO_SEND_PACKETS_HANDLER);
+  const request = reader.handler('CoRequestHandler', W_CO_REQUEST_HANDLER);
+  if (sendPackets === null || request === null) return null;
+  return {
+    createVc: reader.handler('CoCreateVcHandler', MINIPORT_CO_CREATE_VC),
+    deleteVc: reader.handler('CoDeleteVcHandler', MINIPORT_CO_DELETE_VC),
+    activateVc: reader.handler('CoActivateVcHandler', MINIPORT_CO_ACTIVATE_VC),
+    deactivateVc: reader.handler('CoDeactivateVcHandler', MINIPORT_CO_DEACTIVATE_VC),
+    sendPackets,
+    request,
+  };
+}
+
+/** MiniportCoRequest stands for MiniportQueryInformation and MiniportSetInformation where a driver has no such. */
+function withRequestHandlers(ndis: NdisLibrary, handlers: Handlers): Handlers {
+  if (handlers.co === null) return handlers;
+  const { query, set } = informationEnds(ndis, handlers.co.request);
+  return {
+    ...handlers,
+    queryInformation: handlers.queryInformation ?? query,
+    setInformation: handlers.setInformation ?? set,
   };
 }
 
@@ -183,7 +218,7 @@ function missingHandlers(handlers: Handlers, intermediate: boolean): string[] {
   require('QueryInformationHandler', handlers.queryInformation);
   require('SetInformationHandler', handlers.setInformation);
   if (!intermediate) require('ResetHandler', handlers.reset);
-  require('SendHandler or SendPacketsHandler', handlers.send ?? handlers.sendPackets);
+  require('SendHandler or SendPacketsHandler', handlers.send ?? handlers.sendPackets ?? handlers.co);
   // An interrupt that is deferred needs whoever handles it.
   if (handlers.isr !== null) require('HandleInterruptHandler', handlers.handleInterrupt);
   return missing;

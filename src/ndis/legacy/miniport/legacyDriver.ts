@@ -4,8 +4,15 @@
  */
 
 import type { DRIVER_UNLOAD, Driver, DriverCallback } from '../../../kernel/index.ts';
+import type {
+  MINIPORT_CO_ACTIVATE_VC,
+  MINIPORT_CO_CREATE_VC,
+  MINIPORT_CO_DEACTIVATE_VC,
+  MINIPORT_CO_DELETE_VC,
+} from '../../condis/miniportCallbacks.ts';
 import { NdisObject, perNdis } from '../../library.ts';
 import type { MiniportDriver } from '../../miniport/miniportDriver.ts';
+import type { W_CO_REQUEST_HANDLER, W_CO_SEND_PACKETS_HANDLER } from '../condis/callbacks.ts';
 import type {
   W_ALLOCATE_COMPLETE_HANDLER,
   W_CANCEL_SEND_PACKETS_HANDLER,
@@ -47,6 +54,18 @@ export interface LegacyHandlers {
   readonly cancelSendPackets: DriverCallback<W_CANCEL_SEND_PACKETS_HANDLER> | null;
   readonly pnpEventNotify: DriverCallback<W_PNP_EVENT_NOTIFY_HANDLER> | null;
   readonly shutdown: DriverCallback<W_MINIPORT_SHUTDOWN_HANDLER> | null;
+  /** The handlers of a connection-oriented driver. */
+  readonly co: LegacyCoHandlers | null;
+}
+
+/** The connection-oriented handlers of a driver; a miniport call manager has none for the life of VCs. */
+export interface LegacyCoHandlers {
+  readonly createVc: DriverCallback<MINIPORT_CO_CREATE_VC> | null;
+  readonly deleteVc: DriverCallback<MINIPORT_CO_DELETE_VC> | null;
+  readonly activateVc: DriverCallback<MINIPORT_CO_ACTIVATE_VC> | null;
+  readonly deactivateVc: DriverCallback<MINIPORT_CO_DEACTIVATE_VC> | null;
+  readonly sendPackets: DriverCallback<W_CO_SEND_PACKETS_HANDLER>;
+  readonly request: DriverCallback<W_CO_REQUEST_HANDLER>;
 }
 
 /** What NdisInitializeWrapper made: the library's record of a driver that is about to register. */

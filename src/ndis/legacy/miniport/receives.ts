@@ -47,8 +47,8 @@ export class LegacyReceives {
     return this.#legacy.ndis.kernel.irql === DISPATCH_LEVEL ? NDIS_RECEIVE_FLAGS_DISPATCH_LEVEL : 0;
   }
 
-  /** The driver indicates an array of packets. */
-  packets(array: Address, number: number): void {
+  /** The driver indicates an array of packets; on a VC `indicate` says to whom. */
+  packets(array: Address, number: number, indicate: Indicate = this.#indicate): void {
     const { ndis, adapter, driver, lock } = this.#legacy;
     const { i32, u32 } = ndis.memory;
     const outer = this.#backInCall;
@@ -63,10 +63,10 @@ export class LegacyReceives {
     const flags = this.#dispatchFlag;
     if (own !== 0) {
       this.outstanding += count;
-      this.#indicate(own, count, flags);
+      indicate(own, count, flags);
     }
     if (lent !== 0) {
-      this.#indicate(lent, lentCount, flags | NDIS_RECEIVE_FLAGS_RESOURCES);
+      indicate(lent, lentCount, flags | NDIS_RECEIVE_FLAGS_RESOURCES);
       for (let list = lent; list !== 0; ) {
         const next = i32[(list + NBL_NEXT) >> 2];
         this.#translation.release(list);

@@ -29,6 +29,7 @@ import { forgetMiniport, haltAll } from '../../miniport/register.ts';
 import { uninstallProtocol } from '../../protocol/register.ts';
 import { queueOperation, waitForOperations } from '../../stack/queue.ts';
 import type { NDIS_STATUS } from '../../status.ts';
+import { coMiniportEnds } from '../condis/miniportEnds.ts';
 import { readLegacyCharacteristics } from './characteristics.ts';
 import { legacyEnds } from './ends.ts';
 import { LegacyWrapper, legacyDriversOf, registrationStatusOf } from './legacyDriver.ts';
@@ -65,6 +66,8 @@ export function registerLegacy(
   miniport.majorVersion = Math.trunc(read.version / 10);
   legacyDriversOf(ndis).set(miniport, { wrapper, ...read });
   miniport.handlers = legacyEnds(ndis, miniport);
+  const { co } = read.handlers;
+  if (co !== null) miniport.connections = { co: coMiniportEnds(ndis, miniport, co), callManager: null };
   wrapper.miniport = miniport;
   ndis.register(miniport);
   inventoryOf(ndis).miniports.add(miniport);

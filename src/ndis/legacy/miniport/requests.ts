@@ -114,11 +114,16 @@ function complete(ndis: NdisLibrary, driver: Driver, handle: Handle, status: num
   const page = 'ndis/nc-ndis-ndis_m_req_complete_handler';
   const call = 'NdisMQueryInformationComplete or NdisMSetInformationComplete';
   const legacy = legacyAdapterAt(ndis, driver, handle, call, page);
-  if (legacy === null) return;
+  if (legacy !== null) completeRequestOf(legacy, call, status);
+}
+
+/** Completes the query or set that the driver of an adapter has; without one it is the finding NOT_PENDING. */
+export function completeRequestOf(legacy: LegacyAdapter, call: string, status: number): void {
   const asked = legacy.request;
   if (asked === null) {
     const text = `${call}: ${legacy.adapter.label} has no request that is pending; complete each request once`;
-    ndis.kernel.report('NOT_PENDING', driver, text, page);
+    const page = 'ndis/nc-ndis-ndis_m_req_complete_handler';
+    legacy.ndis.kernel.report('NOT_PENDING', legacy.driver, text, page);
     return;
   }
   if (status === NDIS_STATUS_PENDING && asked.event !== 0)

@@ -46,10 +46,17 @@ function changedLink(legacy: LegacyAdapter, status: number, buffer: Address, siz
   }
 }
 
-/** Indicates a status of the driver to everybody above. */
-function indicate(legacy: LegacyAdapter, status: number, buffer: Address, size: number): void {
-  const { ndis, adapter, driver } = legacy;
-  const link = changedLink(legacy, status, buffer, size);
+/** Indicates a status of the driver by `deliver`; that of the link as NDIS 6 has it, unless it is of one VC. */
+export function indicateStatus(
+  legacy: LegacyAdapter,
+  status: number,
+  buffer: Address,
+  size: number,
+  deliver: (indication: Pointer<NDIS_STATUS_INDICATION>) => void,
+  ofConnection = false,
+): void {
+  const { ndis, adapter } = legacy;
+  const link = ofConnection ? null : changedLink(legacy, status, buffer, size);
   const contents = link === null ? null : writeLinkState(link);
   const block = allocateStructure(
     ndis,
@@ -77,9 +84,16 @@ function indicate(legacy: LegacyAdapter, status: number, buffer: Address, size: 
     contents === null ? buffer : at,
   );
   // The address of a structure that this function filled.
-  const indication = block as Pointer<NDIS_STATUS_INDICATION>;
-  NdisMIndicateStatusEx.implement(ndis, driver)(adapter.handle, indication);
+  deliver(block as Pointer<NDIS_STATUS_INDICATION>);
   freeLibraryMemory(ndis, block);
+}
+
+/** Indicates a status of the driver to everybody above. */
+function indicate(legacy: LegacyAdapter, status: number, buffer: Address, size: number): void {
+  const { ndis, adapter, driver } = legacy;
+  indicateStatus(legacy, status, buffer, size, (indication) =>
+    NdisMIndicateStatusEx.implement(ndis, driver)(adapter.handle, indication),
+  );
 }
 
 /**

@@ -5,6 +5,7 @@
 
 import type { CallbackDeclaration, Driver, DriverCallback } from '../../../kernel/index.ts';
 import { type Address, readUnicodeString } from '../../../memory/index.ts';
+import { PROTOCOL_CO_AF_REGISTER_NOTIFY } from '../../condis/protocolCallbacks.ts';
 import { NDIS_STATUS_BAD_CHARACTERISTICS, NDIS_STATUS_BAD_VERSION } from '../../generated/constants/index.ts';
 import {
   NDIS40_PROTOCOL_CHARACTERISTICS,
@@ -12,6 +13,11 @@ import {
 } from '../../generated/structures/index.ts';
 import type { NdisLibrary } from '../../library.ts';
 import type { NDIS_STATUS } from '../../status.ts';
+import {
+  CO_RECEIVE_PACKET_HANDLER,
+  CO_SEND_COMPLETE_HANDLER,
+  CO_STATUS_HANDLER,
+} from '../condis/callbacks.ts';
 import {
   BIND_HANDLER,
   CLOSE_ADAPTER_COMPLETE_HANDLER,
@@ -50,6 +56,16 @@ export interface LegacyHandlers {
   readonly unbind: DriverCallback<UNBIND_HANDLER>;
   readonly pnpEvent: DriverCallback<PNP_EVENT_HANDLER> | null;
   readonly unload: DriverCallback<UNLOAD_PROTOCOL_HANDLER> | null;
+  /** The handlers of a connection-oriented driver. */
+  readonly co: LegacyProtocolCoHandlers | null;
+}
+
+/** What a connection-oriented protocol driver for NDIS 5 registers besides. */
+export interface LegacyProtocolCoHandlers {
+  readonly sendComplete: DriverCallback<CO_SEND_COMPLETE_HANDLER>;
+  readonly receivePacket: DriverCallback<CO_RECEIVE_PACKET_HANDLER>;
+  readonly status: DriverCallback<CO_STATUS_HANDLER> | null;
+  readonly familyNotify: DriverCallback<PROTOCOL_CO_AF_REGISTER_NOTIFY> | null;
 }
 
 /** What a protocol driver said of itself. */
@@ -76,6 +92,21 @@ export const REPEATED_HANDLERS = [
 ] as const;
 
 type Member = Exclude<keyof typeof offset, 'Name'>;
+
+type Optional = <F>(member: Member, declaration: CallbackDeclaration<F>) => DriverCallback<F> | null;
+
+/** A driver is connection-oriented that registers ProtocolCoSendComplete and ProtocolCoReceivePacket. */
+function readCoHandlers(optional: Optional): LegacyProtocolCoHandlers | null {
+  const sendComplete = optional('CoSendCompleteHandler', CO_SEND_COMPLETE_HANDLER);
+  const receivePacket = optional('CoReceivePacketHandler', CO_RECEIVE_PACKET_HANDLER);
+  if (sendComplete === null || receivePacket === null) return null;
+  return {
+    sendComplete,
+    receivePacket,
+    status: optional('CoStatusHandler', CO_STATUS_HANDLER),
+    familyNotify: optional('CoAfRegisterNotifyHandler', PROTOCOL_CO_AF_REGISTER_NOTIFY),
+  };
+}
 
 /** Reads what is at `address`, `length` bytes of it; the documented error where it is wrong. */
 export function readLegacyCharacteristics(
@@ -146,6 +177,7 @@ export function readLegacyCharacteristics(
       unbind,
       pnpEvent: optional('PnPEventHandler', PNP_EVENT_HANDLER),
       unload: optional('UnloadHandler', UNLOAD_PROTOCOL_HANDLER),
+      co: major === 5 ? readCoHandlers(optional) : null,
     },
     addresses: Object.fromEntries(REPEATED_HANDLERS.map((member) => [member, at(member)])),
   };

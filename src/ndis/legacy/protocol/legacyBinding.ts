@@ -82,6 +82,8 @@ export class LegacyBinding {
   speed: bigint;
   /** The NET_PNP_EVENT_NOTIFICATION of a pause that waits until what was sent is back, else 0. */
   pausing: Address = 0;
+  /** Packets came on VCs since ProtocolReceiveComplete was last called. */
+  receivedOnConnection = false;
   /** Transfers of the indication in progress that are completed before ProtocolReceiveComplete. */
   readonly transfers: PendingTransfer[] = [];
   /** Requests made and not completed: NDIS_REQUEST by NDIS_OID_REQUEST. */

@@ -55,8 +55,37 @@ function headerSize(binding: Binding): number {
   return binding.adapter.general?.mediaType === NdisMedium802_3 ? ETHERNET_HEADER : 0;
 }
 
+/** What gives a packet to the driver; the value is how often it will be returned. */
+export type Give = (packet: Address) => number;
+
 /** ProtocolReceiveNetBufferLists. */
 export function receiveLists(ndis: NdisLibrary, to: LegacyBinding, chain: Address, flags: number): void {
+  const done = givePackets(ndis, to, chain, flags, null);
+  finishTransfers(to);
+  to.handlers.receiveComplete?.invoke(to.context);
+  if (done !== 0) to.legacy.functions.returnLists(to.binding.handle, done, 0);
+}
+
+/** ProtocolCoReceiveNetBufferLists: `give` calls ProtocolCoReceivePacket. */
+export function receiveOnConnection(
+  ndis: NdisLibrary,
+  to: LegacyBinding,
+  chain: Address,
+  flags: number,
+  give: Give,
+): void {
+  const done = givePackets(ndis, to, chain, flags, give);
+  if (done !== 0) to.legacy.functions.returnLists(to.binding.handle, done, 0);
+}
+
+/** Gives the packets of a chain to the driver. @returns the lists that nobody keeps, 0 for none. */
+function givePackets(
+  ndis: NdisLibrary,
+  to: LegacyBinding,
+  chain: Address,
+  flags: number,
+  give: Give | null,
+): Address {
   const { i32 } = ndis.memory;
   const shells = to.packets;
   const lent = (flags & NDIS_RECEIVE_FLAGS_RESOURCES) !== 0;
@@ -71,7 +100,7 @@ export function receiveLists(ndis: NdisLibrary, to: LegacyBinding, chain: Addres
       const following = i32[(buffer + NB_NEXT) >> 2];
       const packet = shells.make(list, buffer);
       // Without memory the frame is lost, as on a network.
-      if (packet !== 0) receivePacket(ndis, to, shells, list, packet, lent);
+      if (packet !== 0) receivePacket(ndis, to, shells, list, packet, lent, give);
       buffer = following;
     }
     if (!lent && --i32[(list + LIVE) >> 2] === 0) {
@@ -81,11 +110,8 @@ export function receiveLists(ndis: NdisLibrary, to: LegacyBinding, chain: Addres
     }
     list = next;
   }
-  finishTransfers(to);
-  to.handlers.receiveComplete?.invoke(to.context);
-  if (done === 0) return;
-  storePointer(i32, last + NBL_NEXT, 0);
-  to.legacy.functions.returnLists(to.binding.handle, done, 0);
+  if (done !== 0) storePointer(i32, last + NBL_NEXT, 0);
+  return done;
 }
 
 /** Gives one packet to the driver; it is done when the driver does not keep it. */
@@ -96,6 +122,7 @@ function receivePacket(
   list: Address,
   packet: Address,
   lent: boolean,
+  give: Give | null,
 ): void {
   const { memory } = ndis;
   const { i32 } = memory;
@@ -109,7 +136,8 @@ function receivePacket(
   i32[(list + LIVE) >> 2]++;
   const { receivePacket: handler } = to.handlers;
   let references = 0;
-  if (handler === null) indicateBeginning(ndis, to, packet, header);
+  if (give !== null) references = give(packet);
+  else if (handler === null) indicateBeginning(ndis, to, packet, header);
   else references = handler.invoke(to.context, packet);
   if (references !== 0 && lent) {
     reportKept(ndis, to, packet);

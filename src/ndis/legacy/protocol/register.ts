@@ -15,6 +15,7 @@ import type { NdisLibrary } from '../../library.ts';
 import { announceBinds, bindFirst } from '../../protocol/bindsComplete.ts';
 import { ProtocolDriver } from '../../protocol/protocolDriver.ts';
 import { admitProtocol, NdisDeregisterProtocolDriver } from '../../protocol/register.ts';
+import { coProtocolEnds } from '../condis/protocolEnds.ts';
 import { legacyPage } from '../declareLegacy.ts';
 import { readLegacyCharacteristics } from './characteristics.ts';
 import { legacyEnds } from './ends.ts';
@@ -35,6 +36,9 @@ const registerLegacy = procedure<NdisLibrary, Locals>('NdisRegisterProtocol', {
     const protocol = new ProtocolDriver(driver, read.name, 0, 0);
     const legacy = new LegacyProtocol(ndis, protocol, read);
     protocol.handlers = legacyEnds(legacy);
+    const { co } = read.handlers;
+    if (co !== null)
+      protocol.connections = { co: coProtocolEnds(legacy, co), client: null, callManager: null };
     legacyProtocolsOf(ndis).set(protocol, legacy);
     admitProtocol(ndis, protocol, locals.handleAt, 'NdisDeregisterProtocol');
     driverLifeOf(ndis.kernel).noteRegistration(driver, 'NdisRegisterProtocol');

@@ -23,7 +23,7 @@ import { legacyPage } from '../declareLegacy.ts';
 import { OOB_STATUS } from '../packet/offsets.ts';
 import { oobOf } from '../packet/packetAccess.ts';
 import { completionToPacket, sendFlagsOfList } from '../translation/information.ts';
-import type { ListShells } from '../translation/listShells.ts';
+import { type ListShells, listShellsOf } from '../translation/listShells.ts';
 import type { LegacyBinding } from './legacyBinding.ts';
 
 /** Why a packet cannot be sent now, or null. */
@@ -124,6 +124,30 @@ export function completeSends(ndis: NdisLibrary, to: LegacyBinding, chain: Addre
     list = next;
   }
   if (to.pausing !== 0) finishPause(to);
+}
+
+/** ProtocolCoSendNetBufferListsComplete: the same for packets that were sent on a VC; `complete` tells the driver. */
+export function completeConnectionSends(
+  ndis: NdisLibrary,
+  chain: Address,
+  ownerOf: (list: Address) => LegacyBinding | null,
+  complete: (packet: Address, status: number) => void,
+): void {
+  const { i32, u32 } = ndis.memory;
+  const lists = listShellsOf(ndis);
+  let list = chain;
+  while (list !== 0) {
+    const next = i32[(list + NBL_NEXT) >> 2];
+    const status = u32[(list + NBL_STATUS) >> 2];
+    const packet = lists.packetOf(list);
+    const owner = ownerOf(list);
+    completionToPacket(ndis.memory, list, packet);
+    u32[(oobOf(ndis.memory, packet) + OOB_STATUS) >> 2] = status;
+    lists.free(list);
+    complete(packet, status);
+    if (owner !== null && owner.pausing !== 0) finishPause(owner);
+    list = next;
+  }
 }
 
 /** Completes a pause that waits for sends, when the last one is back. */

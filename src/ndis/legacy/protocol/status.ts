@@ -28,17 +28,25 @@ const at = NDIS_STATUS_INDICATION.offset;
 const FIRST = NDIS_STATUS_ONLINE;
 const LAST = NDIS_STATUS_WAN_CO_LINKPARAMS;
 
-/** ProtocolStatusEx. */
-export function indicateToLegacy(ndis: NdisLibrary, to: LegacyBinding, indication: Address): void {
+/** What tells the driver of a status of NDIS 5. */
+type Tell = (to: LegacyBinding, status: number, buffer: Address, size: number) => void;
+
+/** ProtocolStatusEx; ProtocolCoStatusEx with another `tell`. */
+export function indicateToLegacy(
+  ndis: NdisLibrary,
+  to: LegacyBinding,
+  indication: Address,
+  tell: Tell = tellOfStatus,
+): void {
   const { memory } = ndis;
   const status = memory.u32[(indication + at.StatusCode) >> 2];
   const buffer = memory.readPointer(indication + at.StatusBuffer);
   const size = memory.u32[(indication + at.StatusBufferSize) >> 2];
-  if (status === NDIS_STATUS_LINK_STATE) indicateLink(ndis, to, buffer);
+  if (status === NDIS_STATUS_LINK_STATE) indicateLink(ndis, to, buffer, tell);
   else if (status >= FIRST && status <= LAST) tell(to, status, buffer, size);
 }
 
-function indicateLink(ndis: NdisLibrary, to: LegacyBinding, buffer: Address): void {
+function indicateLink(ndis: NdisLibrary, to: LegacyBinding, buffer: Address, tell: Tell): void {
   const link = readLinkState(ndis.memory, buffer);
   const connected = link.mediaConnectState === MediaConnectStateConnected;
   const faster = connected && link.xmitLinkSpeed !== to.speed;
@@ -46,11 +54,11 @@ function indicateLink(ndis: NdisLibrary, to: LegacyBinding, buffer: Address): vo
   to.connected = connected;
   to.speed = link.xmitLinkSpeed;
   if (changed) tell(to, connected ? NDIS_STATUS_MEDIA_CONNECT : NDIS_STATUS_MEDIA_DISCONNECT, 0, 0);
-  else if (faster) tellSpeed(ndis, to);
+  else if (faster) tellSpeed(ndis, to, tell);
 }
 
 /** NDIS_STATUS_LINK_SPEED_CHANGE has an NDIS_LINK_SPEED: both directions in units of 100 bits per second. */
-function tellSpeed(ndis: NdisLibrary, to: LegacyBinding): void {
+function tellSpeed(ndis: NdisLibrary, to: LegacyBinding, tell: Tell): void {
   const pool = poolOf(ndis.kernel);
   const block = pool.allocateZeroed(poolType.nonPagedNx, 16, NDIS_POOL_TAG, 0);
   if (block === 0) return;
@@ -62,7 +70,7 @@ function tellSpeed(ndis: NdisLibrary, to: LegacyBinding): void {
   pool.free(block, NDIS_POOL_TAG);
 }
 
-function tell(to: LegacyBinding, status: number, buffer: Address, size: number): void {
+function tellOfStatus(to: LegacyBinding, status: number, buffer: Address, size: number): void {
   to.handlers.status?.invoke(to.context, status as NDIS_STATUS, buffer, size);
   to.handlers.statusComplete?.invoke(to.context);
 }
