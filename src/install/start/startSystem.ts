@@ -169,12 +169,13 @@ class Starter {
     const image = await this.#options.load(service, file);
     const { stubMissing = false } = this.#options;
     const status = await this.#machine.load(service, image, {}, { stubMissing });
+    // What the driver brought about happens first, so that a step shows it.
+    if (NT_SUCCESS(status)) await this.#machine.settle();
     this.#options.step?.();
     if (!NT_SUCCESS(status)) {
       this.problem(service, `DriverEntry returned ${ntstatusName(status)}, so the driver was unloaded`);
       return false;
     }
-    await this.#machine.settle();
     this.#done.set(folded, true);
     return true;
   }
