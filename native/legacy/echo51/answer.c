@@ -10,9 +10,6 @@
 #define PROTOCOL_ICMP 1
 #define PROTOCOL_UDP 17
 
-/* From RFC 5737: an address for documentation and examples. */
-static const UCHAR Own[4] = {192, 0, 2, 2};
-
 static USHORT Word(const UCHAR *At)
 {
     return (USHORT)(At[0] << 8 | At[1]);
@@ -49,14 +46,14 @@ static UINT AnswerArp(const UCHAR *MacAddress, const UCHAR *Frame, UINT Length, 
     const UCHAR *Arp = Frame + ETHERNET_HEADER;
 
     if (Length < ETHERNET_HEADER + ARP_LENGTH || Word(Arp) != 1 || Word(Arp + 2) != 0x0800 || Word(Arp + 4) != 0x0604 ||
-        Word(Arp + 6) != 1 || !NdisEqualMemory(Arp + 24, Own, 4) || NdisEqualMemory(Arp + 14, Own, 4))
+        Word(Arp + 6) != 1 || !NdisEqualMemory(Arp + 24, Echo51Own, 4) || NdisEqualMemory(Arp + 14, Echo51Own, 4))
         return 0;
     NdisMoveMemory(Answer, Frame, ETHERNET_HEADER + ARP_LENGTH);
     Swap(Answer, Arp + 2, MacAddress);
     Answer += ETHERNET_HEADER;
     PutWord(Answer + 6, 2);
     NdisMoveMemory(Answer + 8, MacAddress, 6);
-    NdisMoveMemory(Answer + 14, Own, 4);
+    NdisMoveMemory(Answer + 14, Echo51Own, 4);
     NdisMoveMemory(Answer + 18, Arp + 8, 10);
     return ETHERNET_HEADER + ARP_LENGTH;
 }
@@ -98,8 +95,8 @@ static UINT AnswerIpv4(const UCHAR *MacAddress, const UCHAR *Frame, UINT Length,
     Header = (Ip[0] & 15) * 4;
     Total = Word(Ip + 2);
     if (Header < IPV4_HEADER || Total < Header || Total > Length - ETHERNET_HEADER || (Word(Ip + 6) & 0x3fff) != 0 ||
-        (Ip[9] != PROTOCOL_ICMP && Ip[9] != PROTOCOL_UDP) || !NdisEqualMemory(Ip + 16, Own, 4) ||
-        NdisEqualMemory(Ip + 12, Own, 4) || Ip[12] >= 224 || Ip[12] == 0 || (Frame[0] & 1) != 0 ||
+        (Ip[9] != PROTOCOL_ICMP && Ip[9] != PROTOCOL_UDP) || !NdisEqualMemory(Ip + 16, Echo51Own, 4) ||
+        NdisEqualMemory(Ip + 12, Echo51Own, 4) || Ip[12] >= 224 || Ip[12] == 0 || (Frame[0] & 1) != 0 ||
         Checksum(Sum(Ip, Header, 0)) != 0)
         return 0;
     NdisMoveMemory(To + IPV4_HEADER, Ip + Header, Total - Header);
@@ -113,7 +110,7 @@ static UINT AnswerIpv4(const UCHAR *MacAddress, const UCHAR *Frame, UINT Length,
     PutWord(To + 2, Total);
     To[8] = 64;
     PutWord(To + 10, 0);
-    NdisMoveMemory(To + 12, Own, 4);
+    NdisMoveMemory(To + 12, Echo51Own, 4);
     NdisMoveMemory(To + 16, Ip + 12, 4);
     PutWord(To + 10, Checksum(Sum(To, IPV4_HEADER, 0)));
     return ETHERNET_HEADER + Total;

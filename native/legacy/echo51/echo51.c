@@ -340,9 +340,10 @@ static VOID NTAPI Echo51Unload(PDRIVER_OBJECT DriverObject)
 NTSTATUS NTAPI DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 {
     NDIS_PROTOCOL_CHARACTERISTICS Characteristics;
-    NDIS_STATUS Status;
+    NDIS_STATUS Status = Echo51ReadParameters(RegistryPath);
 
-    UNREFERENCED_PARAMETER(RegistryPath);
+    if (Status != STATUS_SUCCESS)
+        return Status;
     NdisZeroMemory(&Characteristics, sizeof(Characteristics));
     Characteristics.MajorNdisVersion = 5;
     Characteristics.MinorNdisVersion = 1;

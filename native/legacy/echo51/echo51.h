@@ -1,8 +1,9 @@
 /*
- * echo51: a protocol driver for NDIS 5.1 that answers ARP requests, pings and UDP echo for 192.0.2.2, the C twin of
- * drivers/echo51.
- *   echo51.c  DriverEntry and the protocol's handlers
- *   answer.c  the answers themselves
+ * echo51: a protocol driver for NDIS 5.1 that answers ARP requests, pings and UDP echo for one IPv4 address, its
+ * parameter Address (default 192.0.2.2); the C twin of drivers/echo51.
+ *   echo51.c      DriverEntry and the protocol's handlers
+ *   parameters.c  the parameter
+ *   answer.c      the answers themselves
  */
 #pragma once
 
@@ -29,6 +30,10 @@ typedef struct _ECHO51_BINDING {
     UINT Before;                 /* bytes of the frame in Frame that lie before these */
     UCHAR Frame[FRAME_SIZE];     /* where a frame that does not lie in one piece is put together */
 } ECHO51_BINDING, *PECHO51_BINDING;
+
+/* parameters.c: the address that is answered for, and how it is read. */
+extern UCHAR Echo51Own[4];
+NTSTATUS Echo51ReadParameters(PUNICODE_STRING RegistryPath);
 
 /*
  * answer.c: writes the answer to the frame of Length bytes at Frame to Answer, which has room for FRAME_SIZE, and gives
