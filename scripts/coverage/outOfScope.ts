@@ -49,6 +49,10 @@ export const OUT_OF_SCOPE: Readonly<Record<string, string>> = {
   NdisRegisterTdiCallBack: TDI,
   NdisDeregisterTdiCallBack: TDI,
   NDIS_INIT_FUNCTION: PRAGMA,
+  NDIS_ARC_BUF:
+    'what NDIS itself keeps for ARCnet behind a pointer of NDIS_MINIPORT_BLOCK; drivers never see inside',
+  NdisMInitializeScatterGatherDma:
+    'packets of NDIS 5 have no scatter/gather lists here: it answers NDIS_STATUS_NOT_SUPPORTED, after which a driver takes map registers',
   W_RECONFIGURE_HANDLER: 'NDIS has not called it since Windows 95; a driver leaves it NULL',
 };
 
@@ -76,6 +80,7 @@ export const GROUPS_DUE: ReadonlySet<string> = new Set([
   'hardware',
   'filter',
   'pnp-power',
+  'legacy-5x',
 ]);
 
 /** The issue that brings a group. */

@@ -11,6 +11,7 @@ import {
   type TestHandler,
 } from '../../../../test/support/legacyCondis.ts';
 import { createTestNdis } from '../../../../test/support/ndis.ts';
+import { runDown } from '../../../../test/support/takeDown.ts';
 import { poolOf } from '../../../kernel/index.ts';
 import { type Address, poolType } from '../../../memory/index.ts';
 import {
@@ -343,4 +344,31 @@ test('statuses of an adapter reach every protocol, those of a VC its ends', asyn
   ]);
   expect(s.manager.last['CoStatus'][1]).toEqual({ of: 'CmCreateVc' });
   expect(s.t.findings()).toEqual(['BAD_HANDLE miniport']);
+});
+
+describe('going away with everything in use', () => {
+  test.each(BOTH)(
+    'an adapter that is halted takes calls, packets and requests along, %s',
+    async (_name, mcm) => {
+      const s = await createLegacyCondisStack(createTestNdis({ seed: 3 }), { mcm });
+      const vc = await connectedCall(s);
+      const sent = await packets(s, s.client, 2);
+      const held: Address[] = [];
+      s.miniport.on['CoSendPackets'] = ((_context: unknown, array: Address, count: number) => {
+        for (let i = 0; i < count; i++) held.push(s.t.memory.readPointer(array + 8 * i));
+      }) as TestHandler;
+      const [adapter] = s.m.object().adapters;
+      await s.t.run(() => s.client.driver.ndis.NdisCoSendPackets(vc, sent.array, 2));
+      s.t.halt(adapter);
+      await s.t.runAll();
+      expect(adapter.halted).toBe(false);
+      await s.t.run(() => {
+        for (const packet of held) s.m.driver.ndis.NdisMCoSendComplete(NDIS_STATUS_SUCCESS, vc, packet);
+      });
+      await runDown(s.t);
+      expect(adapter.halted).toBe(true);
+      expect(s.client.log.filter((line) => line === 'CoSendComplete')).toHaveLength(2);
+      expect(s.m.log).toContain('halt');
+    },
+  );
 });
