@@ -84,9 +84,7 @@ export const GROUPS_DUE: ReadonlySet<string> = new Set([
 ]);
 
 /** The issue that brings a group. */
-export const PLANNED_GROUPS: Readonly<Record<string, number>> = {
-  'legacy-5x': 4,
-};
+export const PLANNED_GROUPS: Readonly<Record<string, number>> = {};
 
 /** Exports without a page that real drivers import come with these drivers. */
 export const ISSUE_OF_COMPILED_DRIVERS = 3;
