@@ -233,8 +233,10 @@ static NDIS_STATUS Acquire(PCARDPORT51_ADAPTER Adapter, NDIS_HANDLE WrapperConfi
         return NDIS_STATUS_HARD_ERRORS;
     ReadMacAddress(Adapter);
     ReadConfiguration(Adapter, WrapperConfigurationContext);
+#ifndef CARDPORT51_COPIES
     Adapter->ScatterGather =
         NdisMInitializeScatterGatherDma(Adapter->Handle, TRUE, LONGEST_FRAME) == NDIS_STATUS_SUCCESS;
+#endif
     if (!Share(Adapter, &Adapter->TransmitRing, TRANSMIT_DESCRIPTORS * sizeof(CARD_DESCRIPTOR)) ||
         !Share(Adapter, &Adapter->TransmitBuffers, TRANSMIT_DESCRIPTORS * BUFFER_SIZE) ||
         !Share(Adapter, &Adapter->ReceiveRing, RECEIVE_DESCRIPTORS * sizeof(CARD_DESCRIPTOR)) ||

@@ -17,6 +17,7 @@ import { NdisMDeregisterDmaChannel, setupTransfer } from '../../hardware/systemD
 import { perNdis } from '../../library.ts';
 import type { MiniportAdapter } from '../../miniport/miniportAdapter.ts';
 import { legacyFunction, legacyMacro, legacyPage } from '../declareLegacy.ts';
+import { PacketLists } from '../miniport/packetLists.ts';
 import { legacyAdapterAt } from '../miniport/throughBlock.ts';
 
 /** Map registers that an adapter may have. */
@@ -77,17 +78,25 @@ export const NdisMFreeMapRegisters = legacyFunction(
 );
 
 /**
- * Packets of drivers for NDIS 5 have no scatter/gather list here: NDIS_STATUS_NOT_SUPPORTED, after which a driver uses map
- * registers; NDIS_STATUS_FAILURE for a wrong handle. IRQL PASSIVE_LEVEL. ddk/ndis.h.
+ * Asks for scatter/gather lists: from then on each packet has its own as ScatterGatherListPacketInfo when the driver gets
+ * it, until it completes the packet. A packet that is longer than `MaximumPhysicalMapping` fails with
+ * NDIS_STATUS_RESOURCES, and so do packets when memory is short. Addresses have 64 bits for every driver.
+ * @returns NDIS_STATUS_SUCCESS, also when called again; NDIS_STATUS_NOT_SUPPORTED without NDIS_ATTRIBUTE_BUS_MASTER;
+ * NDIS_STATUS_RESOURCES for an adapter with map registers; NDIS_STATUS_FAILURE for a wrong handle and outside of
+ * MiniportInitialize. IRQL PASSIVE_LEVEL. ddk/ndis.h.
  */
 export const NdisMInitializeScatterGatherDma = legacyFunction(
   'NDIS_STATUS NdisMInitializeScatterGatherDma(NDIS_HANDLE MiniportAdapterHandle, BOOLEAN Dma64BitAddresses, ULONG MaximumPhysicalMapping)',
   'PASSIVE_LEVEL',
   (ndis, driver) =>
-    (MiniportAdapterHandle: Handle, _Dma64BitAddresses: boolean, _MaximumPhysicalMapping: number): number => {
+    (MiniportAdapterHandle: Handle, _Dma64BitAddresses: boolean, MaximumPhysicalMapping: number): number => {
       const call = 'NdisMInitializeScatterGatherDma';
       const legacy = legacyAdapterAt(ndis, driver, MiniportAdapterHandle, call, legacyPage(call));
-      return legacy === null ? NDIS_STATUS_FAILURE : NDIS_STATUS_NOT_SUPPORTED;
+      if (legacy === null || !legacy.adapter.initializing) return NDIS_STATUS_FAILURE;
+      if ((legacy.attributes & NDIS_ATTRIBUTE_BUS_MASTER) === 0) return NDIS_STATUS_NOT_SUPPORTED;
+      if (mapRegistersOf(ndis).has(legacy.adapter)) return NDIS_STATUS_RESOURCES;
+      legacy.packetLists ??= new PacketLists(ndis, MaximumPhysicalMapping >>> 0);
+      return NDIS_STATUS_SUCCESS;
     },
 );
 

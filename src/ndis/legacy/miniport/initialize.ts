@@ -160,6 +160,7 @@ function forget(legacy: LegacyAdapter): void {
   legacy.request = null;
   legacy.sends.release();
   legacy.receives.release();
+  legacy.packetLists?.release();
   legacyAdaptersOf(legacy.ndis).delete(legacy.adapter);
   releaseBlock(legacy);
 }

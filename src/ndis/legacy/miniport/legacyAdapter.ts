@@ -14,6 +14,7 @@ import { type Scratch, scratchOf } from './block.ts';
 import type { ADAPTER_SHUTDOWN_HANDLER } from './callbacks.ts';
 import { drained } from './drain.ts';
 import type { LegacyDriver, LegacyHandlers } from './legacyDriver.ts';
+import type { PacketLists } from './packetLists.ts';
 import { LegacyReceives } from './receives.ts';
 import { SendQueue } from './sendQueue.ts';
 import { Serialization } from './serialization.ts';
@@ -55,6 +56,8 @@ export class LegacyAdapter {
   pausing = false;
   /** Packets that the driver takes in one array (OID_GEN_MAXIMUM_SEND_PACKETS). */
   maximumSendPackets = 1;
+  /** Scatter/gather lists of packets, for a driver that asked for them. */
+  packetLists: PacketLists | null = null;
   readonly sends: SendQueue;
   readonly receives: LegacyReceives;
 

@@ -65,8 +65,9 @@ export class SendQueue {
     if (adapter.pendingReset !== null) return this.#refuse(lists, NDIS_STATUS_RESET_IN_PROGRESS);
     const { i32 } = this.#legacy.ndis.memory;
     for (let list = lists; list !== 0; list = i32[(list + NBL_NEXT) >> 2]) this.outstanding++;
-    const first = this.#translation.translate(lists, sendFlags);
+    const translated = this.#translation.translate(lists, sendFlags);
     const { refused } = this.#translation;
+    const first = this.#mapped(translated);
     if (lock.serialized || handlers.sendPackets === null) {
       for (let packet = first; packet !== 0; packet = this.#translation.nextPacket(packet))
         this.#waiting.push(packet);
@@ -85,8 +86,30 @@ export class SendQueue {
     this.#giveBack(lists);
   }
 
+  /** The packets of a chain that could be mapped for DMA, as a chain; the others are complete with RESOURCES. */
+  #mapped(first: Address): Address {
+    const { packetLists } = this.#legacy;
+    if (packetLists === null) return first;
+    let head: Address = 0;
+    let tail: Address = 0;
+    let next: Address = 0;
+    for (let packet = first; packet !== 0; packet = next) {
+      next = this.#translation.nextPacket(packet);
+      if (!packetLists.make(packet)) {
+        this.#completed(packet, NDIS_STATUS_RESOURCES);
+        continue;
+      }
+      this.#translation.setNextPacket(packet, 0);
+      if (head === 0) head = packet;
+      else this.#translation.setNextPacket(tail, packet);
+      tail = packet;
+    }
+    return head;
+  }
+
   /** A packet is complete; its list goes back with the last one. */
   #completed(packet: Address, status: number): void {
+    this.#legacy.packetLists?.free(packet);
     const list = this.#translation.complete(this.#legacy.driver, 'NdisMSendComplete', packet, status);
     if (list === 0) return;
     this.outstanding--;

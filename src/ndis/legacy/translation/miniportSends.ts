@@ -92,6 +92,11 @@ export class MiniportSends {
     return this.#memory.i32[(packet + PACKET_NEXT) >> 2];
   }
 
+  /** Puts `next` behind a packet of the chain. */
+  setNextPacket(packet: Address, next: Address): void {
+    this.#memory.i32[(packet + PACKET_NEXT) >> 2] = next;
+  }
+
   /** Whether a packet is with a miniport driver. */
   isOutstanding(packet: Address): boolean {
     return this.#shells.has(packet);
