@@ -59,7 +59,7 @@ export class PacketLists {
 
   /** Gives all memory back: the adapter is halted. */
   release(): void {
-    for (const packet of [...this.#lists.keys()]) this.free(packet);
+    for (const packet of this.#lists.keys()) this.free(packet);
     for (const list of this.#kept.splice(0)) poolOf(this.#ndis.kernel).free(list, NDIS_POOL_TAG);
   }
 
