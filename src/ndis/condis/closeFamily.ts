@@ -8,6 +8,7 @@ import { type Driver, declareFunction, type Handle } from '../../kernel/index.ts
 import type { Address } from '../../memory/index.ts';
 import {
   NDIS_STATUS_FAILURE,
+  NDIS_STATUS_NOT_SUPPORTED,
   NDIS_STATUS_PENDING,
   NDIS_STATUS_SUCCESS,
 } from '../generated/constants/index.ts';
@@ -147,6 +148,8 @@ export function cmNotifyCloseFamily(
     ndis.kernel.note(call, `${family.label} is ${family.state}, or its client was asked before`);
     return NDIS_STATUS_FAILURE;
   }
+  // The family stays: such a client closes it in its own time.
+  if (family.client.handlers.notifyCloseAf === null) return NDIS_STATUS_NOT_SUPPORTED;
   return notifyClose(ndis, family);
 }
 
@@ -154,8 +157,12 @@ export function cmNotifyCloseFamily(
 export function notifyClose(ndis: NdisLibrary, family: AddressFamily): NDIS_STATUS {
   const { client } = family;
   if (client.gone) return NDIS_STATUS_SUCCESS;
-  family.pending.add('notifyClose');
   const { notifyCloseAf } = client.handlers;
+  if (notifyCloseAf === null) {
+    forgetFamily(ndis, family);
+    return NDIS_STATUS_NOT_SUPPORTED;
+  }
+  family.pending.add('notifyClose');
   const answer = notifyCloseAf.invoke(family.clientContext.value);
   const status = settleAnswer(ndis, family, 'notifyClose', statusOf(answer, notifyCloseAf), notifyCloseAf);
   if (status !== NDIS_STATUS_PENDING) forgetFamily(ndis, family);
@@ -166,8 +173,8 @@ export function notifyClose(ndis: NdisLibrary, family: AddressFamily): NDIS_STAT
  * NdisCmNotifyCloseAddressFamily: a call manager that leaves an adapter asks the client of a family to close it, through
  * ProtocolClNotifyCloseAf, inside the call. NDIS_STATUS_PENDING where the client answers later: then
  * ProtocolCmNotifyCloseAfComplete gets the status. IRQL PASSIVE_LEVEL.
- * @returns NDIS_STATUS_SUCCESS, NDIS_STATUS_PENDING, what the client failed with; NDIS_STATUS_FAILURE for a family that
- * is not open or whose client was asked already. Source: ndis/nf-ndis-ndiscmnotifycloseaddressfamily.
+ * @returns NDIS_STATUS_SUCCESS, NDIS_STATUS_PENDING, what the client failed with; NDIS_STATUS_NOT_SUPPORTED where that
+ * is for NDIS 5; NDIS_STATUS_FAILURE for a family that is not open or whose client was asked already. Source: ndis/nf-ndis-ndiscmnotifycloseaddressfamily.
  */
 export const NdisCmNotifyCloseAddressFamily = declareFunction('ndis', {
   prototype: 'NDIS_STATUS NdisCmNotifyCloseAddressFamily(NDIS_HANDLE NdisAfHandle)',

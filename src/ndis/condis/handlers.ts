@@ -51,7 +51,8 @@ export interface ClientHandlers extends EndHandlers {
   readonly incomingCloseCall: DriverCallback<cl.PROTOCOL_CL_INCOMING_CLOSE_CALL>;
   readonly incomingDropParty: DriverCallback<cl.PROTOCOL_CL_INCOMING_DROP_PARTY>;
   readonly callConnected: DriverCallback<cl.PROTOCOL_CL_CALL_CONNECTED>;
-  readonly notifyCloseAf: DriverCallback<cl.PROTOCOL_CL_NOTIFY_CLOSE_AF>;
+  /** Null in a client for NDIS 5, which cannot be asked. */
+  readonly notifyCloseAf: DriverCallback<cl.PROTOCOL_CL_NOTIFY_CLOSE_AF> | null;
 }
 
 /** NDIS_CO_CALL_MANAGER_OPTIONAL_HANDLERS. */

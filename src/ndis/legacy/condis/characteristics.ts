@@ -10,11 +10,7 @@ import * as cm from '../../condis/callManagerCallbacks.ts';
 import * as cl from '../../condis/clientCallbacks.ts';
 import type { CallManagerHandlers, ClientHandlers } from '../../condis/handlers.ts';
 import * as co from '../../condis/protocolCallbacks.ts';
-import {
-  NDIS_STATUS_BAD_CHARACTERISTICS,
-  NDIS_STATUS_BAD_VERSION,
-  NDIS_STATUS_NOT_SUPPORTED,
-} from '../../generated/constants/index.ts';
+import { NDIS_STATUS_BAD_CHARACTERISTICS, NDIS_STATUS_BAD_VERSION } from '../../generated/constants/index.ts';
 import {
   NDIS_CALL_MANAGER_CHARACTERISTICS,
   NDIS_CLIENT_CHARACTERISTICS,
@@ -135,8 +131,8 @@ export function readClientCharacteristics(
     incomingCloseCall: r.read('ClIncomingCloseCallHandler', cl.PROTOCOL_CL_INCOMING_CLOSE_CALL),
     incomingDropParty: r.read('ClIncomingDropPartyHandler', cl.PROTOCOL_CL_INCOMING_DROP_PARTY),
     callConnected: r.read('ClCallConnectedHandler', cl.PROTOCOL_CL_CALL_CONNECTED),
-    // NDIS 5 has no such question; a client for it leaves when its binding goes.
-    notifyCloseAf: end(driver, cl.PROTOCOL_CL_NOTIFY_CLOSE_AF, () => NDIS_STATUS_NOT_SUPPORTED),
+    // NDIS 5 has no such question.
+    notifyCloseAf: null,
   });
 }
 

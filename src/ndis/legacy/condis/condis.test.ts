@@ -117,6 +117,16 @@ describe('address families of drivers for NDIS 5', () => {
     }
   });
 
+  test('a client for NDIS 5 cannot be asked to close its family, which stays', async () => {
+    const s = await createLegacyCondisStack(createTestNdis({ seed: 3 }));
+    await s.t.run(() => {
+      const { NdisCmNotifyCloseAddressFamily } = s.manager.driver.ndis;
+      expect(NdisCmNotifyCloseAddressFamily(s.family.value)).toBe(NDIS_STATUS_NOT_SUPPORTED);
+      expect(s.client.driver.ndis.NdisClCloseAddressFamily(s.family.value)).toBe(NDIS_STATUS_SUCCESS);
+    });
+    expect(s.t.findings()).toEqual([]);
+  });
+
   test('an offer that is wrong is refused', async () => {
     const s = await createLegacyCondisStack(createTestNdis({ seed: 3 }));
     const { size } = NDIS_CALL_MANAGER_CHARACTERISTICS;
