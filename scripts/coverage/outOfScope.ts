@@ -51,8 +51,6 @@ export const OUT_OF_SCOPE: Readonly<Record<string, string>> = {
   NDIS_INIT_FUNCTION: PRAGMA,
   NDIS_ARC_BUF:
     'what NDIS itself keeps for ARCnet behind a pointer of NDIS_MINIPORT_BLOCK; drivers never see inside',
-  NdisMInitializeScatterGatherDma:
-    'packets of NDIS 5 have no scatter/gather lists here: it answers NDIS_STATUS_NOT_SUPPORTED, after which a driver takes map registers',
   W_RECONFIGURE_HANDLER: 'NDIS has not called it since Windows 95; a driver leaves it NULL',
 };
 
