@@ -9,6 +9,7 @@ import {
   STATUS_SUCCESS,
 } from '../generated/constants/ntstatus.ts';
 import type { Kernel } from '../kernel.ts';
+import { requireRange } from '../process/pageFault.ts';
 import type { NTSTATUS } from '../status.ts';
 import {
   bufferOf,
@@ -218,9 +219,11 @@ export const RtlUpcaseUnicodeString = declareFunction('ntoskrnl', {
       const { memory } = kernel;
       const length = lengthOf(memory, SourceString);
       const from = bufferOf(memory, SourceString);
+      requireRange(kernel, 'RtlUpcaseUnicodeString: SourceString', from, length, 'read');
       const status = makeRoom(kernel, driver, DestinationString, length, 0, Boolean(Allocate));
       if (status !== STATUS_SUCCESS) return status;
       const to = bufferOf(memory, DestinationString);
+      requireRange(kernel, 'RtlUpcaseUnicodeString: DestinationString', to, length, 'write');
       for (let at = 0; at < length; at += 2) {
         memory.data.setUint16(to + at, upcaseUnit(memory.data.getUint16(from + at, true)), true);
       }
@@ -243,9 +246,12 @@ export const RtlAnsiStringToUnicodeString = declareFunction('ntoskrnl', {
       const { memory } = kernel;
       const length = lengthOf(memory, SourceString);
       const from = bufferOf(memory, SourceString);
+      requireRange(kernel, 'RtlAnsiStringToUnicodeString: SourceString', from, length, 'read');
       const status = makeRoom(kernel, driver, DestinationString, length * 2, 2, Boolean(Allocate));
       if (status !== STATUS_SUCCESS) return status;
       const to = bufferOf(memory, DestinationString);
+      const end = Math.min(length * 2 + 2, maximumOf(memory, DestinationString));
+      requireRange(kernel, 'RtlAnsiStringToUnicodeString: DestinationString', to, end, 'write');
       for (let at = 0; at < length; at++) memory.data.setUint16(to + at * 2, memory.u8[from + at], true);
       setLength(memory, DestinationString, length * 2);
       if (length * 2 + 2 <= maximumOf(memory, DestinationString))
@@ -268,9 +274,11 @@ export const RtlUnicodeStringToAnsiString = declareFunction('ntoskrnl', {
       const { memory } = kernel;
       const length = lengthOf(memory, SourceString) >> 1;
       const from = bufferOf(memory, SourceString);
+      requireRange(kernel, 'RtlUnicodeStringToAnsiString: SourceString', from, length * 2, 'read');
       const status = makeRoom(kernel, driver, DestinationString, length, 1, Boolean(Allocate));
       if (status !== STATUS_SUCCESS) return status;
       const to = bufferOf(memory, DestinationString);
+      requireRange(kernel, 'RtlUnicodeStringToAnsiString: DestinationString', to, length, 'write');
       for (let at = 0; at < length; at++) {
         const unit = memory.data.getUint16(from + at * 2, true);
         memory.u8[to + at] = unit > 0xff ? 0x3f : unit;
